@@ -1,0 +1,175 @@
+"""The command line: the parser, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import zoneinfo
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dialer import __version__
+from dialer.commands.common import Options
+from dialer.commands.run import RunOptions
+from dialer.core.errors import DialerError, ExitCode
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit code."""
+    zoneinfo.reset_tzpath(to=())  # the zones of the tzdata package: those of the machine may be years old
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    code = [int(ExitCode.BUG)]
+    with _errors(code):
+        code[0] = _dispatch(arguments)
+    return code[0]
+
+
+@contextmanager
+def _errors(code: list[int]) -> Iterator[None]:
+    """What the user can mend is one line; what only we can mend keeps its traceback."""
+    try:
+        yield
+    except BaseException as error:
+        found = _only(error)
+        if isinstance(found, DialerError):
+            code[0] = int(found.exit_code)
+            sys.stderr.write(f"dialer: {found}\n")
+        elif isinstance(found, KeyboardInterrupt):
+            code[0] = int(ExitCode.WORK_LEFT)
+            sys.stderr.write("dialer: interrupted; nothing is lost, run the same command again to go on\n")
+        elif isinstance(found, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code[0] = int(ExitCode.DONE)
+        else:
+            raise
+
+
+def _only(error: BaseException) -> BaseException:
+    """The error inside groups of one, as task groups make them."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    """Commands import what they need when they are called: `dialer status` should not wait for a web server."""
+    options = Options(
+        getattr(arguments, "ledger", None), getattr(arguments, "api_key_file", None), getattr(arguments, "quiet", False)
+    )
+    match arguments.command:
+        case "demo":
+            from dialer.commands.demo import demo
+
+            return demo(_run_options(arguments), options)
+        case "run":
+            from dialer.commands.run import run
+
+            return run(arguments.campaign, _run_options(arguments), options)
+        case "resume":
+            from dialer.commands.run import resume
+
+            return resume(arguments.name, _run_options(arguments), options)
+        case "check":
+            from dialer.commands.check import check
+
+            return check(arguments.campaign, options)
+        case "status":
+            from dialer.commands.status import status
+
+            return status(arguments.name, options, as_json=arguments.json)
+        case "report":
+            from dialer.commands.report import report
+
+            return report(arguments.name, arguments.out, options)
+        case _:
+            return _sandbox(arguments)
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    from dialer.commands.sandbox import print_script, sandbox
+
+    if arguments.script:
+        return print_script()
+    names = ("speed", "slots", "seed", "requests_per_minute", "requests_per_day")
+    switches = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.agent:
+        switches["agents"] = tuple(arguments.agent)
+    return sandbox(arguments.host, arguments.port, arguments.store, switches, arguments.set)
+
+
+def _run_options(arguments: argparse.Namespace) -> RunOptions:
+    return RunOptions(
+        yes=getattr(arguments, "yes", False),
+        wait=not arguments.no_wait,
+        limit=getattr(arguments, "limit", None),
+        only=getattr(arguments, "only", None),
+        out=arguments.out,
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above zero")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dialer", description="Runs bulk outbound call campaigns over a voice-AI provider's Calls API."
+    )
+    parser.add_argument("--version", action="version", version=f"dialer {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    ledger = argparse.ArgumentParser(add_help=False)
+    ledger.add_argument("--ledger", help="the ledger's path (default: $DIALER_LEDGER or .dialer/ledger.db)")
+    running = argparse.ArgumentParser(add_help=False)
+    running.add_argument(
+        "--api-key-file", type=Path, help="a file of mode 0600 with the key (default: $SMARTALEX_API_KEY)"
+    )
+    running.add_argument("--yes", action="store_true", help="place real calls without being asked")
+    running.add_argument(
+        "--no-wait", action="store_true", help="stop (exit code 3) instead of waiting for the next due call"
+    )
+    running.add_argument("--limit", type=_positive, metavar="N", help="place at most N calls in this run")
+    running.add_argument("--only", metavar="+E164", help="call only this number of the list")
+    running.add_argument("--out", type=Path, metavar="DIR", help="where the reports go (default: reports/<name>)")
+    running.add_argument("--quiet", action="store_true", help="no progress")
+    _add_commands(commands, ledger, running)
+    return parser
+
+
+def _add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    ledger: argparse.ArgumentParser,
+    running: argparse.ArgumentParser,
+) -> None:
+    commands.add_parser("demo", parents=[ledger, running], help="the bundled campaign against the sandbox")
+    add = commands.add_parser("check", parents=[ledger], help="what a run would do; places no call")
+    add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
+    add = commands.add_parser("run", parents=[ledger, running], help="start a campaign, or go on with it")
+    add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
+    add = commands.add_parser("resume", parents=[ledger, running], help="go on with a campaign of the ledger")
+    add.add_argument("name", nargs="?", metavar="NAME", help="the campaign's name (default: the only one)")
+    add = commands.add_parser("status", parents=[ledger], help="where a campaign stands")
+    add.add_argument("name", nargs="?", metavar="NAME", help="the campaign's name (default: all)")
+    add.add_argument("--json", action="store_true", help="as JSON")
+    add = commands.add_parser("report", parents=[ledger], help="write the reports")
+    add.add_argument("name", metavar="NAME", help="the campaign's name")
+    add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
+
+
+def _add_sandbox(add: argparse.ArgumentParser) -> None:
+    add.add_argument("--host", default="127.0.0.1")
+    add.add_argument("--port", type=int, default=8765, help="0: any free one; the address is printed")
+    add.add_argument("--speed", type=float, metavar="N", help="calls are N times shorter")
+    add.add_argument("--slots", type=int, metavar="N", help="calls that may be live at once")
+    add.add_argument("--seed", type=int, metavar="N")
+    add.add_argument("--requests-per-minute", type=int, metavar="N")
+    add.add_argument("--requests-per-day", type=int, metavar="N")
+    add.add_argument("--agent", action="append", metavar="ID", help="an agent that exists (default: any)")
+    add.add_argument("--store", type=Path, metavar="FILE", help="remember calls here across restarts")
+    add.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any switch; see --script")
+    add.add_argument("--script", action="store_true", help="print the scripted numbers and the switches")

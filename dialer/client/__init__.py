@@ -1,0 +1,291 @@
+"""The Calls API over HTTP: all seven operations of its specification. The only room that knows httpx.
+
+Answers come back as the typed models of :mod:`dialer.core.wire`; everything else is an error of
+:mod:`dialer.core.errors`, by remedy. The client never retries, never follows a redirect, and bounds every request by
+one total deadline: a slow drip of bytes does not extend it. A create travels on a fresh connection, because on a kept
+one "the server closed it before" and "the server placed the call and died" look the same.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import anyio
+import httpx
+from pydantic import SecretStr
+
+from dialer.client.headers import AnswerNote, note, retry_after, wished_silence
+from dialer.client.transport import CoreTransport
+from dialer.core.errors import (
+    CALL_NOT_FOUND,
+    RECORDING_NOT_AVAILABLE,
+    REMEDIES,
+    ApiError,
+    Gone,
+    NoAnswer,
+    NotSent,
+    refusal,
+)
+from dialer.core.wire import (
+    Call,
+    CallPage,
+    JsonObject,
+    NewCall,
+    Recording,
+    Transcript,
+    Unreadable,
+    WebToken,
+    read_call,
+    read_error,
+    read_object,
+    read_page,
+    read_recording,
+    read_transcript,
+    read_web_token,
+)
+
+PER_PAGE: Final = 100
+MAX_PAGES: Final = 10_000
+BODY_MOST_BYTES: Final = 10 * 1024 * 1024
+CONNECT_S: Final = 5.0
+MESSAGE_MOST: Final = 300
+_NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_SENDING: Final = "http11.send_request_headers.started"
+_Answer = TypeVar("_Answer")
+
+
+class CallsClient:
+    """One account at one address. Use as an asynchronous context manager.
+
+    ``transport`` replaces the network, for programs that speak to an application in the same process.
+    ``on_note`` hears what the headers of every answer say about time and limits.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: SecretStr,
+        *,
+        timeout_s: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        on_note: Callable[[AnswerNote], None] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.on_note = on_note
+        self._key = key
+        self._timeout_s = timeout_s
+        self._now = now
+        self._traced = transport is None
+        self._base_url = base_url.rstrip("/")
+        verify = httpx.create_ssl_context() if transport is None else None
+        self._pooled = self._http(transport or CoreTransport(verify=verify))
+        self._fresh = self._http(transport or CoreTransport(reuse=False, verify=verify))
+
+    def _http(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
+            follow_redirects=False,
+            trust_env=False,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "dialer"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        with anyio.CancelScope(shield=True):
+            await self._pooled.aclose()
+            await self._fresh.aclose()
+
+    # --- the seven operations ---------------------------------------------------------------------------------------
+
+    async def list_calls(
+        self,
+        *,
+        page: int = 1,
+        per_page: int = PER_PAGE,
+        agent_id: str | None = None,
+        campaign_id: str | None = None,
+        direction: str | None = None,
+        status: str | None = None,
+        sentiment: str | None = None,
+        from_date: datetime | None = None,
+        to_date: datetime | None = None,
+    ) -> CallPage:
+        """One page of calls. Pages count from 1; believe ``per_page`` of the answer, not of the question."""
+        asked = {
+            "agent_id": agent_id,
+            "campaign_id": campaign_id,
+            "direction": direction,
+            "status": status,
+            "sentiment": sentiment,
+            "from_date": _iso(from_date),
+            "to_date": _iso(to_date),
+            "page": str(page),
+            "per_page": str(per_page),
+        }
+        query = {name: value for name, value in asked.items() if value is not None}
+        return await self._ask("GET", "/calls", lambda body: read_page(body, page=page), query=query)
+
+    async def pages(self, *, per_page: int = PER_PAGE, **filters: Any) -> AsyncIterator[CallPage]:
+        """All pages of a list, filtered as :meth:`list_calls` does, until one brings nothing new.
+
+        Calls may repeat where pages shift while one reads.
+        """
+        seen: set[str] = set()
+        for number in range(1, MAX_PAGES + 1):
+            page = await self.list_calls(page=number, per_page=per_page, **filters)
+            new = {call.id for call in page.calls} - seen
+            if not new:
+                return
+            yield page
+            seen |= new
+            if len(page.calls) + page.unreadable < page.per_page:
+                return
+
+    async def get_call(self, call_id: str) -> Call:
+        """One call with all its details. Raises :class:`~dialer.core.errors.Gone` where there is none."""
+        return await self._ask("GET", f"/calls/{call_id}", read_call, missing=CALL_NOT_FOUND)
+
+    async def create_call(self, call: NewCall, *, attempt: str | None = None) -> Call:
+        """Place a call, once.
+
+        :class:`~dialer.core.errors.NotSent` and :class:`~dialer.core.errors.Refused` prove that no phone rang.
+        :class:`~dialer.core.errors.NoAnswer` proves nothing: whoever repeats it may call a person twice.
+        """
+        body = call.model_dump(mode="json", exclude_none=True)
+        headers = {"Idempotency-Key": attempt} if attempt else {}
+        return await self._ask("POST", "/calls", read_call, body=body, headers=headers, fresh=True)
+
+    async def end_call(self, call_id: str) -> Call:
+        """End a live call. How it ended is told by :meth:`get_call`, not by this answer."""
+        return await self._ask("POST", f"/calls/{call_id}/end", read_call, missing=CALL_NOT_FOUND)
+
+    async def get_recording(self, call_id: str) -> Recording:
+        """Where the recording lies, for about an hour. Never send the key there: it is another host."""
+        return await self._ask("GET", f"/calls/{call_id}/recording", read_recording, missing=RECORDING_NOT_AVAILABLE)
+
+    async def get_transcript(self, call_id: str) -> Transcript:
+        """What was said."""
+        return await self._ask("GET", f"/calls/{call_id}/transcript", read_transcript, missing=CALL_NOT_FOUND)
+
+    async def create_web_token(
+        self, agent_id: str, *, expires_in_s: int | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> WebToken:
+        """A token for a call from a web page, valid for ``expires_in_s`` seconds (the API's default: 3600)."""
+        body: JsonObject = {"agent_id": agent_id, "expires_in": expires_in_s, "metadata": metadata and dict(metadata)}
+        body = {name: value for name, value in body.items() if value is not None}
+        return await self._ask("POST", "/calls/web-token", read_web_token, body=body)
+
+    # --- one request ------------------------------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[JsonObject], _Answer],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: JsonObject | None = None,
+        headers: Mapping[str, str] | None = None,
+        fresh: bool = False,
+        missing: str | None = None,
+    ) -> _Answer:
+        """One request, one answer: read as promised, or an error by remedy. ``missing``: what a bare 404 means."""
+        asked_at = self._now()
+        status, answer_headers, raw = await self._send(method, path, query, body, headers or {}, fresh=fresh)
+        came_at = self._now()
+        if self.on_note is not None:
+            self.on_note(note(answer_headers, asked_at, came_at))
+        said: JsonObject = {}
+        try:
+            said = read_object(raw)
+            if 200 <= status < 300 and not _is_error(said):
+                return read(said)
+            problem = f"HTTP {status}"
+        except Unreadable as error:
+            problem = f"the answer is {error}" if not said else f"the answer has {error}"
+        code, message = read_error(said)
+        if 200 <= status < 300 and code not in REMEDIES:
+            raise NoAnswer(self._clean(message or problem), http_status=status)
+        if missing and status == 404 and (code not in REMEDIES or code == "not_found"):
+            raise Gone(self._clean(message or problem), code=missing, http_status=status)
+        wait_s = retry_after(answer_headers, came_at)
+        if wait_s is None and status == 429:
+            wait_s = wished_silence(answer_headers, came_at)
+        raise refusal(code, status, self._clean(message or problem), wait_s)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: JsonObject | None,
+        headers: Mapping[str, str],
+        *,
+        fresh: bool,
+    ) -> tuple[int, httpx.Headers, bytes]:
+        sending = not self._traced
+
+        async def trace(event: str, _info: Mapping[str, Any]) -> None:
+            nonlocal sending
+            sending = sending or event == _SENDING
+
+        http = self._fresh if fresh else self._pooled
+        secret = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
+        raw = bytearray()
+        try:
+            with anyio.fail_after(self._timeout_s):
+                async with http.stream(
+                    method,
+                    self._base_url + path,
+                    params=query,
+                    json=body,
+                    headers={**headers, **secret},
+                    extensions={"trace": trace} if self._traced else {},
+                ) as answer:
+                    async for chunk in answer.aiter_bytes():
+                        raw += chunk
+                        if len(raw) > BODY_MOST_BYTES:
+                            raise NoAnswer("the answer is larger than 10 MB", http_status=answer.status_code)
+                    return answer.status_code, answer.headers, bytes(raw)
+        except TimeoutError:
+            kind: type[ApiError] = NoAnswer if sending else NotSent
+            raise kind(f"no answer within {self._timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            kind = NotSent if isinstance(error, _NEVER_SENT) or not sending else NoAnswer
+            said = self._clean(str(error)) or type(error).__name__
+            raise kind(f"{said} ({type(error).__name__})") from None
+
+    def _clean(self, text: str) -> str:
+        """A message of the API or the network, fit for a log: one printable line, bounded, without the key."""
+        text = text.replace(self._key.get_secret_value(), "***")
+        text = re.sub(r"[^\x20-\x7e\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufffd]+", " ", text)
+        return text.strip()[:MESSAGE_MOST]
+
+
+def _is_error(body: JsonObject) -> bool:
+    """Whether a 2xx answer holds an error in place of what was asked: a documented code, and nothing else."""
+    return "data" not in body and "id" not in body and read_error(body)[0] in REMEDIES
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

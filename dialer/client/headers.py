@@ -1,0 +1,89 @@
+"""What the API says in headers: the time, and how long to be silent."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+RETRY_AFTER_LEAST_S: Final = 1.0
+RETRY_AFTER_MOST_S: Final = 900.0
+_EPOCH_FROM: Final = 1e9
+"""A reset above this is a moment, below it a length."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerNote:
+    """Beside the answer itself: bounds of the API's clock minus ours, and a wish for silence, in seconds, if any."""
+
+    skew_low_s: float | None = None
+    skew_high_s: float | None = None
+    hold_s: float | None = None
+
+
+def http_date(text: str | None) -> float | None:
+    """The UTC seconds in an HTTP date."""
+    if not text:
+        return None
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds that ``Retry-After`` asks for, as a number or as a date, within sane bounds; None without it."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        wait_s = float(text)
+    except ValueError:
+        moment = http_date(text)
+        if moment is None:
+            return None
+        served_at = http_date(headers.get("date"))
+        wait_s = moment - (now if served_at is None else served_at)
+    if math.isnan(wait_s):
+        return None
+    return min(max(wait_s, RETRY_AFTER_LEAST_S), RETRY_AFTER_MOST_S)
+
+
+def wished_silence(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the limit resets, where a limit header says that nothing is left.
+
+    Reads the families ``X-RateLimit-Remaining``/``-Reset``, ``RateLimit-Remaining``/``-Reset`` and the draft's
+    ``RateLimit: "default";r=0;t=30``.
+    """
+    for prefix in ("x-ratelimit-", "ratelimit-", "x-rate-limit-"):
+        left, reset = _number(headers.get(prefix + "remaining")), _number(headers.get(prefix + "reset"))
+        if left is not None and left <= 0 and reset is not None:
+            return _bounded(reset - now if reset > _EPOCH_FROM else reset)
+    draft = headers.get("ratelimit", "")
+    left_match, reset_match = re.search(r"\br=(\d+)", draft), re.search(r"\bt=(\d+)", draft)
+    if left_match and reset_match and int(left_match[1]) == 0:
+        return _bounded(float(reset_match[1]))
+    return None
+
+
+def _bounded(wait_s: float) -> float | None:
+    return min(wait_s, RETRY_AFTER_MOST_S) if wait_s > 0 else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def note(headers: Mapping[str, str], asked_at: float, came_at: float) -> AnswerNote:
+    """What the headers of an answer say. ``Date`` is cut to the second."""
+    date = http_date(headers.get("date"))
+    hold_s = wished_silence(headers, came_at)
+    if date is None:
+        return AnswerNote(hold_s=hold_s)
+    return AnswerNote(date - came_at, date + 1.0 - asked_at, hold_s)

@@ -1,0 +1,1 @@
+"""One module a command, one plain function each: arguments in, exit code out. Errors are raised, never printed here."""

@@ -1,0 +1,91 @@
+"""What several commands need: the ledger's path, the key, and words for times."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from dialer.core.campaign import Campaign
+from dialer.core.errors import UserError
+
+KEY_VARIABLE: Final = "SMARTALEX_API_KEY"
+LEDGER_VARIABLE: Final = "DIALER_LEDGER"
+DEFAULT_LEDGER: Final = ".dialer/ledger.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command understands."""
+
+    ledger: str | None = None
+    api_key_file: Path | None = None
+    quiet: bool = False
+
+
+def ledger_path(options: Options) -> Path:
+    """Where the ledger lies: ``--ledger``, ``DIALER_LEDGER`` or the default in the working directory."""
+    said = options.ledger or os.environ.get(LEDGER_VARIABLE) or DEFAULT_LEDGER
+    said = said.removeprefix("sqlite:///")
+    if "://" in said:
+        raise UserError(f"the ledger {said.split('://')[0]}://... is not supported yet; name a path")
+    return Path(said).expanduser()
+
+
+def api_key(campaign: Campaign, options: Options) -> SecretStr:
+    """The API key from the file or the environment. A server on this machine is content with any."""
+    if options.api_key_file is not None:
+        return _key_in(options.api_key_file)
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key and campaign.api.is_loopback:
+        key = "rehearsal"
+    if not key:
+        raise UserError(f"no API key: set {KEY_VARIABLE} or name a file with --api-key-file")
+    if not key.isascii() or not key.isprintable():
+        raise UserError(f"{KEY_VARIABLE} holds characters that no key has; set it again")
+    return SecretStr(key)
+
+
+def _key_in(path: Path) -> SecretStr:
+    try:
+        found = path.stat()
+        key = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the API key in {path}: {getattr(error, 'strerror', None) or error}") from None
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+        raise UserError(f"others can read the API key in {path}; run: chmod 600 {path}")
+    if not key or not key.isascii() or not key.isprintable():
+        raise UserError(f"{path} holds no API key")
+    return SecretStr(key)
+
+
+def account_of(key: SecretStr, base_url: str, workspace: str) -> str:
+    """A fingerprint that tells accounts apart in the ledger and gives nothing of the key away."""
+    secret = f"{base_url} {key.get_secret_value()}".encode()
+    return blake2b(secret, digest_size=8, key=workspace.encode()).hexdigest()
+
+
+def local_time(moment: float, now: float) -> str:
+    """A moment on this machine's clock: "14:05", or with its day where that is another one."""
+    then, today = (datetime.fromtimestamp(value).astimezone() for value in (moment, now))
+    return (
+        then.strftime("%H:%M:%S" if moment - now < 600 else "%H:%M")
+        if then.date() == today.date()
+        else (then.strftime("%a %d %b %H:%M"))
+    )
+
+
+def masked(phone: str) -> str:
+    """A number that can be recognised by whoever knows it: +1212•••0101."""
+    return f"{phone[:-7]}•••{phone[-4:]}" if len(phone) > 9 else "•••"
+
+
+def plural(count: int, word: str) -> str:
+    """ "1 contact", "2 contacts"."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,0 +1,144 @@
+"""How a run looks: a progress bar on a terminal, plain lines elsewhere. Everything goes to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import Final
+
+from tqdm import tqdm
+
+from dialer.commands.common import local_time
+from dialer.runner.watch import Snapshot
+
+PLAIN_EVERY_S: Final = 10.0
+RATE_OVER_S: Final = 60.0
+
+
+class _Rate:
+    """Calls a minute, over the last minute."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int, int]] = deque()
+
+    def add(self, snapshot: Snapshot) -> None:
+        self._seen.append((snapshot.at, snapshot.placed, snapshot.done))
+        while self._seen[0][0] < snapshot.at - RATE_OVER_S:
+            self._seen.popleft()
+
+    def calls_a_minute(self) -> float:
+        (since, before, _), (until, now, _) = self._seen[0], self._seen[-1]
+        return 60.0 * (now - before) / (until - since) if until > since else 0.0
+
+    def left_s(self, contacts: int) -> float | None:
+        (since, _, before), (until, _, now) = self._seen[0], self._seen[-1]
+        return (contacts - now) * (until - since) / (now - before) if now > before else None
+
+
+def describe(snapshot: Snapshot, rate: _Rate) -> str:
+    """Everything but the bar itself, in one line."""
+    parts = [
+        f"live {snapshot.live}/{snapshot.slots}",
+        f"{rate.calls_a_minute():.0f} calls/min",
+    ]
+    if snapshot.waiting:
+        due = "" if snapshot.next_due_at is None else f", next {local_time(snapshot.next_due_at, snapshot.at)}"
+        parts.append(f"{snapshot.waiting} to retry{due}")
+    if snapshot.in_doubt:
+        parts.append(f"{snapshot.in_doubt} in doubt")
+    if snapshot.spent:
+        parts.append(f"spent {snapshot.spent:.2f}")
+    left_s = rate.left_s(snapshot.contacts)
+    if left_s is not None and snapshot.done < snapshot.contacts:
+        parts.append(f"about {_length(left_s)} left")
+    return " · ".join(parts)
+
+
+def _length(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+class BarDisplay:
+    """A tqdm bar for a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+        self._rate = _Rate()
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self._rate.add(snapshot)
+        if self._bar is None:
+            self._bar = tqdm(
+                total=snapshot.contacts,
+                initial=snapshot.done,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                bar_format="{desc}{percentage:3.0f}% |{bar:20}| {n_fmt}/{total_fmt} contacts{postfix}",
+            )
+        self._bar.n = snapshot.done
+        self._bar.set_postfix_str(describe(snapshot, self._rate), refresh=False)
+        self._bar.refresh()
+
+    def notice(self, text: str) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        tqdm.write(text, file=sys.stderr)
+
+    def idle(self, until: float) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self.notice(_idle_line(until))
+
+    def close(self) -> None:
+        """Leave the bar as it is and go to the next line."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class PlainDisplay:
+    """Lines for a file or a pipe."""
+
+    def __init__(self) -> None:
+        self._rate = _Rate()
+        self._told_at = float("-inf")
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self._rate.add(snapshot)
+        if snapshot.at - self._told_at >= PLAIN_EVERY_S:
+            self._told_at = snapshot.at
+            self.notice(f"{snapshot.done}/{snapshot.contacts} contacts · {describe(snapshot, self._rate)}")
+
+    def notice(self, text: str) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    def idle(self, until: float) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self.notice(_idle_line(until))
+
+    def close(self) -> None:
+        """Nothing to clean up."""
+
+
+class QuietDisplay(PlainDisplay):
+    """Only what must be said."""
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+
+
+def _idle_line(until: float) -> str:
+    import time
+
+    return f"Nothing to do until {local_time(until, time.time())}; waiting. (Ctrl-C stops, --no-wait does not wait.)"
+
+
+def choose_display(*, quiet: bool) -> BarDisplay | PlainDisplay:
+    """The display that fits where standard error goes."""
+    if quiet:
+        return QuietDisplay()
+    return BarDisplay() if sys.stderr.isatty() else PlainDisplay()

@@ -1,0 +1,22 @@
+"""``dialer report``: write the reports; any time, during a run too."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from dialer.commands.common import Options, ledger_path
+from dialer.core.errors import ExitCode
+from dialer.ledger.reading import open_reader
+from dialer.reports import write_reports
+
+
+def report(name: str, out: Path | None, options: Options) -> int:
+    """Write all reports of a campaign and say where they lie."""
+    with open_reader(ledger_path(options)) as reader:
+        written = write_reports(reader, name, out or Path("reports") / name, time.time())
+    for file, rows in written.rows.items():
+        sys.stdout.write(f"{written.directory / file}  {rows} rows\n")
+    sys.stdout.write(f"{written.directory / 'summary.json'}\n")
+    return ExitCode.DONE

@@ -1,0 +1,240 @@
+"""``dialer run`` and ``dialer resume``: start, or go on. The same thing, from the file or from the ledger."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+from pydantic import SecretStr, ValidationError
+
+from dialer.client import CallsClient
+from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural
+from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
+from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
+from dialer.core.errors import (
+    ApiError,
+    CampaignFileError,
+    ExitCode,
+    MendCampaign,
+    NoAnswer,
+    NotSent,
+    TryLater,
+    UserError,
+)
+from dialer.core.messages import Spend
+from dialer.intake import Intake
+from dialer.ledger import CampaignRecord, EnrollResult
+from dialer.ledger.reading import choose, open_reader
+from dialer.ledger.sqlite import SqliteLedger
+from dialer.rehearsal.answers import SandboxRules
+from dialer.rehearsal.server import embedded
+from dialer.reports import write_reports
+from dialer.runner import Runner, RunResult
+from dialer.runner.clock import SystemClock
+
+TELL_ROWS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The flags of ``run`` and ``resume``."""
+
+    yes: bool = False
+    wait: bool = True
+    limit: int | None = None
+    only: str | None = None
+    out: Path | None = None
+
+
+def run(path: Path, flags: RunOptions, options: Options) -> int:
+    """Run the campaign in a file."""
+    campaign = load_campaign(path)
+    key = api_key(campaign, options)
+    intake = Intake(campaign)
+    sandbox_rules(campaign)
+    _confirm(campaign, path, flags)
+    ledger = SqliteLedger(ledger_path(options))
+    try:
+        now = time.time()
+        source = path.read_text("utf-8-sig")
+        record = ledger.put_campaign(campaign.name, str(path.resolve()), source, campaign.digest(), now)
+        display = choose_display(quiet=options.quiet)
+        _tell_intake(intake.enroll(ledger, record, now, _teller(display)), display)
+        return _run(campaign, record, ledger, key, display, flags)
+    finally:
+        ledger.close()
+
+
+def resume(name: str | None, flags: RunOptions, options: Options) -> int:
+    """Go on with a campaign of the ledger, as its file was when it last ran."""
+    path = ledger_path(options)
+    with open_reader(path):
+        pass  # a ledger that is not there must not be made
+    ledger = SqliteLedger(path)
+    try:
+        record = ledger.campaign(choose(ledger.campaign_names(), name, path))
+        assert record is not None
+        campaign = read_campaign(record.source, Path(record.file))
+        key = api_key(campaign, options)
+        _confirm(campaign, Path(record.file), flags)
+        display = choose_display(quiet=options.quiet)
+        if not record.intake:
+            _tell_intake(Intake(campaign).enroll(ledger, record, time.time(), _teller(display)), display)
+        return _run(campaign, record, ledger, key, display, flags)
+    finally:
+        ledger.close()
+
+
+def sandbox_rules(campaign: Campaign) -> SandboxRules:
+    """The rules of the embedded sandbox that a campaign file asks for."""
+    try:
+        return SandboxRules.model_validate(campaign.sandbox)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(step) for step in fault["loc"])
+        known = ", ".join(SandboxRules.model_fields)
+        said = f"unknown key; known here: {known}" if fault["type"] == "extra_forbidden" else fault["msg"]
+        raise CampaignFileError(f"campaign '{campaign.name}': 'sandbox.{where}': {said}") from None
+
+
+def _confirm(campaign: Campaign, path: Path, flags: RunOptions) -> None:
+    if campaign.api.is_loopback or flags.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"{path}: these calls are real: say --yes to place them without being asked")
+    sys.stderr.write(f"Campaign '{campaign.name}' will place real calls through {campaign.api.base_url}. Go on? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UserError("not confirmed: no call was placed")
+
+
+def _teller(display: BarDisplay | PlainDisplay) -> Callable[[int], None]:
+    def tell(rows: int) -> None:
+        if rows % TELL_ROWS == 0:
+            display.notice(f"Contacts: {rows:,} rows read")
+
+    return tell
+
+
+def _tell_intake(result: EnrollResult | None, display: BarDisplay | PlainDisplay) -> None:
+    if result is None:
+        return
+    refused = sum(result.rejected.values())
+    why = ", ".join(f"{count} {reason}" for reason, count in sorted(result.rejected.items()))
+    parts = [f"{plural(result.rows, 'row')}: {result.added} new"]
+    parts += [f"{result.known} known"] if result.known else []
+    parts += [f"{refused} rejected ({why})"] if refused else []
+    parts += [f"{result.cancelled} cancelled, since their rows are gone"] if result.cancelled else []
+    display.notice("Contacts: " + ", ".join(parts))
+
+
+def _run(
+    campaign: Campaign,
+    record: CampaignRecord,
+    ledger: SqliteLedger,
+    key: SecretStr,
+    display: BarDisplay | PlainDisplay,
+    flags: RunOptions,
+) -> int:
+    try:
+        result = anyio.run(_session, campaign, record, ledger, key, display, flags)
+    finally:
+        display.close()
+    out = flags.out or Path("reports") / campaign.name
+    with open_reader(ledger.path) as reader:
+        written = write_reports(reader, campaign.name, out, time.time())
+    _close(result, campaign, written.directory, display)
+    return result.exit_code
+
+
+def _close(result: RunResult, campaign: Campaign, out: Path, display: BarDisplay | PlainDisplay) -> None:
+    snapshot = result.snapshot
+    if result.reason:
+        display.notice(f"dialer: {result.reason}")
+    again = f"dialer resume {campaign.name}"
+    done = f"{snapshot.done} of {plural(snapshot.contacts, 'contact')} done"
+    match result.exit_code:
+        case ExitCode.DONE:
+            display.notice(f"Finished: {done}.")
+        case ExitCode.UNRESOLVED:
+            display.notice(f"Finished: {done}, but some are unresolved: a phone may have rung, and nothing tells.")
+        case _:
+            due = snapshot.next_due_at
+            when = "" if due is None else f"; the next call is due at {local_time(due, snapshot.at)}"
+            display.notice(f"Stopped: {done}{when}. Go on with: {again}")
+    display.notice(f"Reports: {out}")
+
+
+async def _session(
+    campaign: Campaign,
+    record: CampaignRecord,
+    ledger: SqliteLedger,
+    key: SecretStr,
+    display: BarDisplay | PlainDisplay,
+    flags: RunOptions,
+) -> RunResult:
+    clock = SystemClock()
+    async with _address(campaign, ledger.path) as base_url:
+        account = account_of(key, campaign.api.base_url, ledger.workspace)
+        async with CallsClient(base_url, key, timeout_s=campaign.api.timeout) as client:
+            await _preflight(client, campaign)
+            ledger.commit(record.id, account, [Spend(1, clock.wall())])
+            runner = Runner(
+                campaign,
+                record,
+                ledger,
+                client,
+                account=account,
+                clock=clock,
+                watch=display,
+                wait=flags.wait,
+                limit=flags.limit,
+                only=flags.only,
+            )
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_obey_signals, runner)
+                result = await runner.run()
+                tasks.cancel_scope.cancel()
+            return result
+
+
+@asynccontextmanager
+async def _address(campaign: Campaign, ledger: Path) -> AsyncIterator[str]:
+    if campaign.api.base_url != SANDBOX:
+        yield campaign.api.base_url
+        return
+    async with embedded(sandbox_rules(campaign), ledger.with_name("sandbox.jsonl")) as base_url:
+        yield base_url
+
+
+async def _preflight(client: CallsClient, campaign: Campaign) -> None:
+    """One cheap question before anything is intended: is the address right, and does the key open it?"""
+    try:
+        await client.list_calls(per_page=1)
+    except MendCampaign as error:
+        if error.http_status in {401, 402, 403}:
+            raise UserError(f"the API does not accept the key ({error}); check SMARTALEX_API_KEY") from None
+        raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
+    except NotSent as error:
+        raise UserError(f"cannot reach {campaign.api.base_url}: {error}; check api.base_url and the network") from None
+    except TryLater:
+        return  # it lives, and the runner knows how to wait
+    except NoAnswer as error:
+        if error.http_status is None:
+            raise UserError(f"{campaign.api.base_url} does not answer ({error}); try again later") from None
+    except ApiError as error:
+        raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
+
+
+async def _obey_signals(runner: Runner) -> None:
+    asked = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    with anyio.open_signal_receiver(*asked) as signals:
+        async for _ in signals:
+            runner.stop()

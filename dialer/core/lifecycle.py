@@ -1,0 +1,159 @@
+"""States of a lead and of an attempt, and the legal steps between them: the law, as tables.
+
+The ledger repeats this law in SQL (CHECK constraints and guarded updates); ``tests/core/test_lifecycle.py`` draws the
+diagrams of the README from these tables and compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class LeadState(StrEnum):
+    """Where a contact stands in one campaign."""
+
+    QUEUED = "queued"
+    """Not called yet."""
+    DIALING = "dialing"
+    """An attempt is open: a phone may be ringing."""
+    WAITING = "waiting"
+    """In the retry queue; the disposition says which."""
+    REACHED = "reached"
+    EXHAUSTED = "exhausted"
+    """Called, not reached, and no further attempt is due."""
+    REJECTED = "rejected"
+    """The API refused the number or the request."""
+    UNRESOLVED = "unresolved"
+    """A phone may have rung, and nothing tells. A person decides."""
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+class AttemptState(StrEnum):
+    """How far one try to reach a lead has come."""
+
+    INTENDED = "intended"
+    """Durably written; the create may or may not have left."""
+    PLACED = "placed"
+    """The API gave the call an id."""
+    ENDED = "ended"
+    VOID = "void"
+    """Refused, or proven never sent or absent: no phone rang, not charged."""
+    UNCERTAIN = "uncertain"
+    """No answer came; the list decides."""
+    LOST = "lost"
+    """A phone may have rung, and how it went will not be known. Charged."""
+
+
+_L, _A = LeadState, AttemptState
+
+LEAD_STEPS: Final[Mapping[LeadState, frozenset[LeadState]]] = {
+    _L.QUEUED: frozenset({_L.DIALING, _L.SUPPRESSED, _L.CANCELLED}),
+    _L.DIALING: frozenset({_L.REACHED, _L.EXHAUSTED, _L.REJECTED, _L.UNRESOLVED, _L.WAITING, _L.QUEUED}),
+    _L.WAITING: frozenset({_L.DIALING, _L.REACHED, _L.EXHAUSTED, _L.SUPPRESSED, _L.CANCELLED}),
+    _L.UNRESOLVED: frozenset({_L.DIALING, _L.WAITING, _L.QUEUED, _L.EXHAUSTED, _L.SUPPRESSED, _L.CANCELLED}),
+    _L.REACHED: frozenset(),
+    _L.EXHAUSTED: frozenset(),
+    _L.REJECTED: frozenset(),
+    _L.SUPPRESSED: frozenset(),
+    _L.CANCELLED: frozenset({_L.QUEUED, _L.WAITING}),
+}
+"""``waiting -> reached``: the API corrected how the last call ended. ``unresolved -> dialing``: the call was found
+after all. ``cancelled -> queued``: the row is back in the list."""
+
+ATTEMPT_STEPS: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
+    _A.INTENDED: frozenset({_A.PLACED, _A.VOID, _A.UNCERTAIN}),
+    _A.UNCERTAIN: frozenset({_A.PLACED, _A.VOID, _A.LOST}),
+    _A.PLACED: frozenset({_A.ENDED, _A.LOST}),
+    _A.ENDED: frozenset(),
+    _A.VOID: frozenset(),
+    _A.LOST: frozenset(),
+}
+"""``placed -> lost``: the API no longer knows the call, or never told a final status."""
+
+OPEN_ATTEMPTS: Final = frozenset(state for state, steps in ATTEMPT_STEPS.items() if steps)
+"""While an attempt is in one of these, nothing else may happen to its number."""
+CHARGED_ATTEMPTS: Final = frozenset(_A) - {_A.VOID}
+"""A phone may have rung."""
+DUE_LEADS: Final = frozenset({_L.QUEUED, _L.WAITING})
+"""Leads that a runner may call when their time comes."""
+SETTLED_LEADS: Final = frozenset(_L) - DUE_LEADS - {_L.DIALING}
+"""Leads a runner has nothing to do for."""
+
+
+class Disposition(StrEnum):
+    """How an attempt ended, in the words of reports and retry queues."""
+
+    COMPLETED = "completed"
+    VOICEMAIL = "voicemail"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    FAILED = "failed"
+    INVALID = "invalid"
+    """The API says the number, or the request for it, cannot be called."""
+    UNKNOWN = "unknown"
+    """A phone may have rung; how it went is not known."""
+
+
+class IllegalStep(AssertionError):
+    """The program tried a step the law does not know: our bug, caught before it was written."""
+
+
+def check_lead_step(before: LeadState, after: LeadState) -> None:
+    """Raise :class:`IllegalStep` unless a lead may go from ``before`` to ``after``."""
+    if after not in LEAD_STEPS[before]:
+        raise IllegalStep(f"lead: {before} -> {after}")
+
+
+def check_attempt_step(before: AttemptState, after: AttemptState) -> None:
+    """Raise :class:`IllegalStep` unless an attempt may go from ``before`` to ``after``."""
+    if after not in ATTEMPT_STEPS[before]:
+        raise IllegalStep(f"attempt: {before} -> {after}")
+
+
+def state_after_void(attempts: int) -> LeadState:
+    """Where a lead goes back to when its attempt proved void and ``attempts`` charged ones remain."""
+    return LeadState.WAITING if attempts else LeadState.QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One contact's standing in one campaign, as the ledger hands it out. Times are UTC seconds."""
+
+    id: int
+    phone: str
+    """E.164."""
+    state: LeadState
+    due_at: float
+    attempts: int = 0
+    """Charged attempts so far."""
+    submissions: int = 0
+    """Attempts so far, void ones too: numbers the next one."""
+    disposition: Disposition | None = None
+    zone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Further columns of the list; they travel as the call's metadata."""
+    blocked: bool = False
+    """Another campaign has an open attempt at this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to reach a lead, as the ledger hands out the open ones. Times are UTC seconds of this machine."""
+
+    key: str
+    """Unique in the ledger, and sent along with the create."""
+    lead: Lead
+    agent_id: str
+    state: AttemptState
+    intended_at: float
+    gave_up_at: float | None = None
+    """When the answer was no longer awaited; set with ``uncertain``."""
+    call_id: str | None = None
+    placed_at: float | None = None
+    status: str = ""

@@ -1,0 +1,287 @@
+"""What the switchboard and the world tell each other: facts go in, changes and orders come out.
+
+All frozen. A fact happened; a change is to be remembered, and each class is one legal change, complete; an order is to
+be carried out, and only after the changes it came with are durable. All times are UTC seconds of this machine's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dialer.core.errors import ApiError
+from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
+from dialer.core.wire import Call, CallPage
+
+# --- facts --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A create was answered with a call. ``known``: its id is in the ledger already, which proves no new call."""
+
+    attempt: str
+    call: Call
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotAccepted:
+    """A create was not answered with a call; ``error`` says which kind of no, or silence, it was."""
+
+    attempt: str
+    error: ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class CallSeen:
+    """A single look, or an end, showed this call."""
+
+    call: Call
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageSeen:
+    """A page of the list of calls. ``bound`` are the ids on it that attempts in the ledger already hold."""
+
+    page: CallPage
+    asked_at: float
+    scan: int | None = None
+    bound: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """An order other than a create brought nothing."""
+
+    order: Look | LookAtPage | Reconcile | HangUp
+    error: ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClock:
+    """The API's clock minus ours lies between ``low_s`` and ``high_s``."""
+
+    low_s: float
+    high_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWished:
+    """The API's limit headers ask for silence: no request before ``until``."""
+
+    until: float
+
+
+Fact = Accepted | NotAccepted | CallSeen | PageSeen | RequestFailed | ServerClock | HoldWished
+
+# --- orders -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Create this call now. ``intended_at`` bounds how stale the order may get before it must not be carried out."""
+
+    attempt: str
+    agent_id: str
+    phone: str
+    first_name: str | None
+    last_name: str | None
+    metadata: dict[str, str]
+    intended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Get one call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtPage:
+    """List our outbound calls, newest first as far as is known."""
+
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """One page of a complete scan of one agent's calls between two moments (UTC seconds of the API's clock)."""
+
+    scan: int
+    agent_id: str
+    from_at: float
+    to_at: float
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End a call that has outlived its longest time."""
+
+    call_id: str
+
+
+Order = Place | Look | LookAtPage | Reconcile | HangUp
+
+# --- changes ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Intend:
+    """An attempt begins: lead ``due -> dialing``, attempt ``-> intended``, one more charged."""
+
+    key: str
+    lead: Lead
+    agent_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPlaced:
+    """``intended | uncertain -> placed``. ``found`` says that the list told, not the create's answer."""
+
+    attempt: Attempt
+    call_id: str
+    status: str
+    created_at: float | None
+    at: float
+    found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MarkVoid:
+    """``intended | uncertain -> void``: no phone rang. The lead goes to ``lead_state`` and one charge is taken back."""
+
+    attempt: Attempt
+    lead_state: LeadState
+    due_at: float | None
+    code: str
+    reason: str
+    at: float
+    disposition: Disposition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkUncertain:
+    """``intended -> uncertain``: a phone may be ringing."""
+
+    attempt: Attempt
+    gave_up_at: float
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkEnded:
+    """``placed -> ended``, and where the lead goes from ``dialing``."""
+
+    attempt: Attempt
+    call: Call
+    disposition: Disposition
+    lead_state: LeadState
+    due_at: float | None
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLost:
+    """``uncertain | placed -> lost``: the lead becomes ``unresolved``, the attempt stays charged."""
+
+    attempt: Attempt
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkUnresolved:
+    """Lead ``dialing -> unresolved`` while its attempt stays ``uncertain``: nothing may happen to its number."""
+
+    attempt: Attempt
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """An ended call showed more (cost, length, sentiment), or the API corrected how it ended.
+
+    ``lead_state`` is None where the lead stays what it is.
+    """
+
+    attempt: Attempt
+    call: Call
+    at: float
+    lead_state: LeadState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """All due leads of this zone wait until its calling hours open."""
+
+    zone: str | None
+    until: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PostponeLead:
+    """One due lead waits; its number is busy in another campaign."""
+
+    lead: Lead
+    until: float
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Requests about to leave, for the day's quota."""
+
+    requests: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the journal should keep: an anomaly, a hold, a scan."""
+
+    kind: str
+    at: float
+    data: dict[str, Any] = field(default_factory=dict)
+    attempt: Attempt | None = None
+
+
+Change = (
+    Intend
+    | MarkPlaced
+    | MarkVoid
+    | MarkUncertain
+    | MarkEnded
+    | MarkLost
+    | MarkUnresolved
+    | Amend
+    | Postpone
+    | PostponeLead
+    | Spend
+    | Note
+)
+
+# --- at start -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the ledger remembers of a campaign when a runner starts."""
+
+    open_attempts: tuple[Attempt, ...] = ()
+    counts: dict[LeadState, int] = field(default_factory=dict)
+    requests_today: int = 0
+    cost: float = 0.0
+    costed_calls: int = 0
+
+    def __post_init__(self) -> None:
+        assert all(attempt.state is not AttemptState.INTENDED for attempt in self.open_attempts)

@@ -1,0 +1,228 @@
+"""How fast: slots, agents, request limits and the breaker. Each learns from answers and says whether a call may go.
+
+Free slots cannot be read, only learnt from refusals, and other users of the account take and give them back. None of
+these refusals is anybody's attempt.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isqrt
+
+from dialer.core.chance import chance
+
+DAY_S = 86_400.0
+
+
+@dataclass(slots=True)
+class Pause:
+    """A growing, jittered pause: ``first_s`` doubled at each failure in a row, at most ``most_s``."""
+
+    first_s: float
+    most_s: float
+    name: str
+    failures: int = 0
+    until: float = float("-inf")
+
+    def fail(self, now: float, most_s: float | None = None) -> None:
+        """One more failure: pause longer. Between half and all of the nominal length, by seeded chance."""
+        most_s = self.most_s if most_s is None else min(most_s, self.most_s)
+        nominal = min(most_s, self.first_s * 2.0 ** min(self.failures, 30))
+        self.failures += 1
+        self.until = now + nominal * (0.5 + 0.5 * chance(self.name, self.failures, round(now, 3)))
+
+    def clear(self) -> None:
+        """It works again."""
+        self.failures = 0
+        self.until = float("-inf")
+
+    def over(self, now: float) -> bool:
+        """Whether the pause, if there was one, has passed."""
+        return now >= self.until
+
+
+@dataclass(slots=True)
+class Slots:
+    """What is known of the account's call slots.
+
+    ``most`` is the user's ceiling, ``learned`` the number of calls that were live when the API last said that all slots
+    are taken (None before it ever did). Creates unanswered at once grow with the square root of what was accepted,
+    so the ceiling is met softly.
+    """
+
+    most: int
+    learned: int | None = None
+    pause: Pause = field(default_factory=lambda: Pause(2.0, 180.0, "slots"))
+    accepted_in_row: int = 0
+    _refused_at: float = float("-inf")
+
+    def ceiling(self) -> int:
+        """How many calls may be live as far as is known."""
+        return self.most if self.learned is None else min(self.most, self.learned)
+
+    def room(self, now: float, occupied: int, unanswered: int) -> int:
+        """How many creates may leave now. ``occupied`` counts live, unanswered and freshly uncertain calls."""
+        if not self.pause.over(now):
+            return 0
+        at_once = 1 + isqrt(self.accepted_in_row) - unanswered
+        room = min(self.ceiling() - occupied, at_once)
+        if room <= 0 and self._may_probe(occupied, unanswered):
+            return 1
+        return max(room, 0)
+
+    def _may_probe(self, occupied: int, unanswered: int) -> bool:
+        return self.learned is not None and unanswered == 0 and occupied < self.most
+
+    def accepted(self, live: int) -> None:
+        """A create was accepted; ``live`` calls are up with it."""
+        self.accepted_in_row += 1
+        if self.learned is not None and live > self.learned:
+            self.learned = live
+            self.pause.clear()
+
+    def refused(self, now: float, intended_at: float, live: int, call_length_s: float) -> None:
+        """The API had no slot while ``live`` of our calls were up: hold all lines, longer each time."""
+        burst = intended_at <= self._refused_at  # its siblings were on their way already
+        if self.learned is None or live < self.learned:
+            self.learned = live
+            if not burst:
+                self.pause.failures = 0
+        self.accepted_in_row = 0
+        if burst:
+            return
+        self._refused_at = now
+        self.pause.fail(now, min(30.0, 4 * call_length_s) if live == 0 else max(2.0, 4 * call_length_s))
+
+    def freed(self) -> None:
+        """One of our calls ended: a reason to try at once, below the ceiling."""
+        self.pause.until = float("-inf")
+
+    def probe_at(self, occupied: int) -> float | None:
+        """When a create above the learned ceiling may be tried, if only time is in the way."""
+        if self.learned is None or occupied >= self.most:
+            return None
+        return self.pause.until
+
+
+@dataclass(slots=True)
+class Desk:
+    """One agent: its share of the work, and how long it is held."""
+
+    agent_id: str
+    weight: float
+    pause: Pause
+    given: float = 0.0
+    unanswered: int = 0
+
+
+class Agents:
+    """Shares calls among agents by weight, and holds each one alone while it is not ready."""
+
+    def __init__(self, weights: Sequence[tuple[str, float]]) -> None:
+        self.desks = {
+            agent_id: Desk(agent_id, weight, Pause(10.0, 300.0, f"agent {agent_id}")) for agent_id, weight in weights
+        }
+
+    def pick(self, now: float) -> str | None:
+        """The ready agent furthest behind its share; one that was not ready gets a single probe."""
+        ready = [
+            desk
+            for desk in self.desks.values()
+            if desk.pause.over(now) and not (desk.pause.failures and desk.unanswered)
+        ]
+        if not ready:
+            return None
+        return min(ready, key=lambda desk: ((desk.given + 1) / desk.weight, desk.agent_id)).agent_id
+
+    def gave(self, agent_id: str) -> None:
+        """A create with this agent leaves."""
+        self.desks[agent_id].given += 1
+        self.desks[agent_id].unanswered += 1
+
+    def answered(self, agent_id: str, *, charged: bool) -> None:
+        """A create with this agent is no longer awaited; without a charge its share is given back."""
+        desk = self.desks.get(agent_id)
+        if desk is None:  # an agent of an earlier campaign file
+            return
+        desk.unanswered = max(desk.unanswered - 1, 0)
+        desk.given -= 0.0 if charged else 1.0
+
+    def ready(self, agent_id: str) -> None:
+        """A create was accepted."""
+        if agent_id in self.desks:
+            self.desks[agent_id].pause.clear()
+
+    def not_ready(self, agent_id: str, now: float) -> None:
+        """The API says the agent is not ready: hold it, longer each time."""
+        if agent_id in self.desks and self.desks[agent_id].pause.over(now):
+            self.desks[agent_id].pause.fail(now)
+
+    def next_ready_at(self) -> float:
+        """When the first agent may be tried."""
+        return min(desk.pause.until for desk in self.desks.values())
+
+
+@dataclass(slots=True)
+class Requests:
+    """The day's quota and the API's wish for silence. The minute's limit is kept by the runner's limiter."""
+
+    per_day: int
+    spent: int = 0
+    day: int = -1
+    hush: Pause = field(default_factory=lambda: Pause(2.0, 60.0, "hush"))
+
+    def turn(self, now: float) -> None:
+        """A new day (UTC) has a new quota."""
+        day = int(now // DAY_S)
+        if day != self.day:
+            self.spent = 0 if self.day >= 0 else self.spent
+            self.day = day
+
+    def left(self) -> int:
+        """Requests left of the day."""
+        return max(self.per_day - self.spent, 0)
+
+    def limited(self, now: float, retry_after_s: float | None) -> None:
+        """The API said 429: nothing leaves until it allows, or for a growing pause where it does not say."""
+        if retry_after_s is None:
+            if self.hush.over(now):
+                self.hush.fail(now)
+        else:
+            self.hush.failures += 1
+            self.hush.until = max(self.hush.until, now + retry_after_s)
+
+    def opens_at(self, now: float) -> float:
+        """When a request may leave: now, or after the silence, or when the next day begins."""
+        if not self.left():
+            return max(self.hush.until, (now // DAY_S + 1) * DAY_S)
+        return max(self.hush.until, now)
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Stops creates when too many of them get no answer: three in a row, or over a fifth of the last twenty."""
+
+    pause: Pause = field(default_factory=lambda: Pause(10.0, 300.0, "breaker"))
+    recent: deque[bool] = field(default_factory=lambda: deque(maxlen=20))
+
+    def answered(self) -> None:
+        """A create was answered, yes or no."""
+        self.recent.append(True)
+        self.pause.clear()
+
+    def unanswered(self, now: float) -> bool:
+        """A create was not answered. Returns whether that opened the breaker."""
+        self.recent.append(False)
+        in_row = list(self.recent)[-3:] == [False] * 3
+        share = len(self.recent) == self.recent.maxlen and self.recent.count(False) > len(self.recent) / 5
+        if (in_row or share or self.pause.failures) and self.pause.over(now):
+            self.pause.fail(now)
+            self.recent.clear()
+            return True
+        return False
+
+    def room(self, now: float, unanswered: int) -> bool:
+        """Whether a create may leave: closed, or half-open with none on its way."""
+        return self.pause.over(now) and not (self.pause.failures and unanswered)

@@ -1,0 +1,177 @@
+"""Finding a create that was never answered: the window, the complete scan of the list, and what the evidence proves.
+
+The create has no idempotency key, so the list of calls is the only witness. A scan is a state machine that is fed
+pages; it says which page it wants next and, at the end, whether it may be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from dialer.core.wire import Call, CallPage
+
+SEND_WITHIN_S: Final = 5.0
+"""An intent older than this is not sent any more. What a crash may have sent, it sent within this."""
+LATE_S: Final = 120.0
+"""The API may place a call this long after we stopped waiting."""
+SLACK_S: Final = 5.0
+UNKNOWN_SKEW_S: Final = 600.0
+"""How far the API's clock may be off while no answer has told."""
+MAX_PAGES: Final = 2_000
+ATTEMPT_KEY: Final = "dialer_attempt"
+"""The key of our metadata that names the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """The API's clock minus ours, in seconds."""
+
+    low_s: float = -UNKNOWN_SKEW_S
+    high_s: float = UNKNOWN_SKEW_S
+
+
+class SkewMeter:
+    """Keeps the bounds of the skew over the latest observations."""
+
+    def __init__(self, keep: int = 16) -> None:
+        self._seen: list[Skew] = []
+        self._keep = keep
+
+    def add(self, low_s: float, high_s: float) -> None:
+        """One answer's ``Date`` against our clock when it was asked and when it came."""
+        self._seen = [*self._seen[-self._keep + 1 :], Skew(low_s, high_s)]
+
+    @property
+    def skew(self) -> Skew:
+        """The widest bounds seen lately; ten minutes either way while nothing is known."""
+        if not self._seen:
+            return Skew()
+        return Skew(min(item.low_s for item in self._seen), max(item.high_s for item in self._seen))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When, on the API's clock (UTC seconds), the call of an unanswered create can have been made."""
+
+    low: float
+    high: float
+
+    def __contains__(self, moment: float) -> bool:
+        return self.low <= moment <= self.high
+
+
+def window(intended_at: float, gave_up_at: float, skew: Skew) -> Window:
+    """The window of a create that was intended and given up at these moments of our clock."""
+    return Window(
+        intended_at + skew.low_s - SLACK_S - 1.0,  # created_at is cut to the second
+        gave_up_at + skew.high_s + LATE_S + SLACK_S,
+    )
+
+
+@dataclass(slots=True)
+class Scan:
+    """One complete walk over an agent's calls between two moments."""
+
+    id: int
+    agent_id: str
+    from_at: float
+    to_at: float
+    relevant_from: float
+    """Calls created before this matter to nobody: a list that proves to be newest first may be left there."""
+    started_at: float
+    page: int = 1
+    calls: dict[str, Call] = field(default_factory=dict)
+    bound: set[str] = field(default_factory=set)
+    done: bool = False
+    complete: bool = False
+    _first_total: int | None = None
+    _sorted: bool = True
+    _last_created: float = float("inf")
+
+    def absorb(self, page: CallPage, bound: Iterable[str]) -> None:
+        """One more page. Sets ``page`` to the next one wanted, or ``done`` and whether the scan is ``complete``."""
+        before = len(self.calls)
+        for call in page.calls:
+            self.calls[call.id] = call
+            created = call.created_at.timestamp() if call.created_at else None
+            if created is None or created > self._last_created:
+                self._sorted = False
+            else:
+                self._last_created = created
+        self.bound.update(bound)
+        if self.page == 1:
+            self._first_total = page.total
+        brought = len(page.calls) + page.unreadable
+        nothing_new = len(self.calls) == before
+        past_relevance = self._sorted and len(self.calls) >= 20 and self._last_created < self.relevant_from
+        if past_relevance:
+            self.done = self.complete = True
+        elif nothing_new or brought < page.per_page or self.page >= MAX_PAGES:
+            self.done = True
+            self.complete = self._adds_up(page)
+        else:
+            self.page += 1
+
+    def _adds_up(self, last: CallPage) -> bool:
+        if last.total is None:
+            return self.page < MAX_PAGES and not last.unreadable
+        shrunk = (
+            self._first_total is not None and last.total < self._first_total
+        )  # something slipped past a page's edge
+        return len(self.calls) >= last.total and not shrunk
+
+
+def same_number(one: str | None, other: str) -> bool:
+    """Whether two spellings name one number, compared digit by digit."""
+    return one is not None and _digits(one) == _digits(other)
+
+
+def _digits(phone: str) -> str:
+    return "".join(character for character in phone if character.isdigit())
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a complete scan shows about one unanswered create."""
+
+    candidates: tuple[Call, ...] = ()
+    """Calls that may be it, the earliest first."""
+    undated: bool = False
+    """A call to the number cannot be dated: absence is not proven."""
+
+
+def by_number(calls: Iterable[Call]) -> dict[str, list[Call]]:
+    """Calls by the digits of their number, so that ten thousand open attempts share one scan."""
+    found: dict[str, list[Call]] = {}
+    for call in calls:
+        if call.phone_number:
+            found.setdefault(_digits(call.phone_number), []).append(call)
+    return found
+
+
+def evidence(
+    phone: str, agent_id: str, when: Window, calls: Mapping[str, list[Call]], bound: Iterable[str]
+) -> Evidence:
+    """The calls of a scan (from :func:`by_number`) that may be the create to ``phone``; ``bound`` ones are others'."""
+    taken = frozenset(bound)
+    found: list[Call] = []
+    undated = False
+    for call in calls.get(_digits(phone), ()):
+        if call.id in taken or call.direction not in {None, "outbound"}:
+            continue
+        if call.agent_id not in {None, agent_id}:
+            continue
+        if call.created_at is None:
+            undated = True
+        elif call.created_at.timestamp() in when:
+            found.append(call)
+    found.sort(key=lambda call: (call.created_at.timestamp() if call.created_at else 0.0, call.id))
+    return Evidence(tuple(found), undated)
+
+
+def echoed_attempt(call: Call) -> str | None:
+    """The attempt that a call's metadata names, where the API gives metadata back."""
+    value = (call.metadata or {}).get(ATTEMPT_KEY)
+    return value if isinstance(value, str) else None

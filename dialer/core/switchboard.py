@@ -1,0 +1,705 @@
+"""The switchboard: facts and the time go in, changes to remember and orders to carry out come out.
+
+Pure: no clock, no chance but seeded chance, no ``await``, no I/O. It holds what is live in memory and asks the policies
+(retry, hours, caps, pacing, tracking, doubts); the runner feeds it due leads and facts, commits the changes, and only
+then carries out the orders. The one law above all: **an attempt is intended before its create may leave, and nothing
+else happens to a number while an attempt at it is open.**
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dialer.core import errors
+from dialer.core.campaign import Rules
+from dialer.core.caps import Purse
+from dialer.core.doubts import Absent, Bound, Doubts
+from dialer.core.lifecycle import (
+    SETTLED_LEADS,
+    Attempt,
+    AttemptState,
+    Disposition,
+    Lead,
+    LeadState,
+    check_attempt_step,
+    check_lead_step,
+    state_after_void,
+)
+from dialer.core.messages import (
+    Accepted,
+    Amend,
+    CallSeen,
+    Change,
+    Fact,
+    HangUp,
+    HoldWished,
+    Intend,
+    Look,
+    LookAtPage,
+    MarkEnded,
+    MarkLost,
+    MarkPlaced,
+    MarkUncertain,
+    MarkUnresolved,
+    MarkVoid,
+    NotAccepted,
+    Note,
+    Order,
+    PageSeen,
+    Place,
+    Postpone,
+    PostponeLead,
+    Reconcile,
+    RequestFailed,
+    Restored,
+    ServerClock,
+    Spend,
+)
+from dialer.core.pacing import Agents, Breaker, Pause, Requests, Slots
+from dialer.core.reconcile import ATTEMPT_KEY, SkewMeter, same_number
+from dialer.core.retry import after_attempt
+from dialer.core.tracking import Tracker
+from dialer.core.wire import STATUS_STEPS, Call, CallStatus, is_final
+
+CAMPAIGN_KEY: Final = "dialer_campaign"
+BATCH: Final = 64
+"""Leads taken from the ledger at once."""
+CREATES_PER_LOOK: Final = 8
+BLOCKED_FOR_S: Final = 60.0
+REFUSALS_IN_ROW: Final = 3
+"""So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
+HANG_UP_AGAIN_S: Final = (15.0, 60.0, 120.0, 300.0)
+SETTLE_LOOKS_S: Final = (5.0, 30.0, 120.0)
+"""When a call that ended without telling its cost or length is looked at again."""
+RECLASSIFY_S: Final = 60.0
+"""How long the API may correct a final status."""
+
+
+@dataclass(slots=True)
+class Line:
+    """One open attempt that is not in doubt: its create is on its way, or its call is live."""
+
+    attempt: Attempt
+    status: str = ""
+    hang_ups: int = 0
+    missing_since: float | None = None
+    shadowed: bool = False
+    """The list showed a second call that may be ours too: this number rests until that one must have ended."""
+
+
+@dataclass(slots=True)
+class Settling:
+    """An ended call whose details may still arrive or be corrected."""
+
+    attempt: Attempt
+    call: Call
+    ended_at: float
+    looks: int = 0
+
+    def next_look_at(self) -> float:
+        """When its details are asked for again."""
+        return self.ended_at + SETTLE_LOOKS_S[self.looks]
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why no further call is placed. ``abandon``: live calls cannot be followed either."""
+
+    reason: str
+    exit_code: errors.ExitCode
+    abandon: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done since the runner started."""
+
+    requests: int = 0
+    creates: int = 0
+    charged: int = 0
+    """Creates less those that proved void."""
+    placed: int = 0
+    refused_for_slots: int = 0
+    ended: int = 0
+
+
+class Switchboard:
+    """The rules of one campaign at work. See the module's docstring for how it is driven."""
+
+    def __init__(self, rules: Rules, restored: Restored, now: float, *, workspace: str = "") -> None:
+        self.rules = rules
+        self.workspace = workspace
+        self.slots = Slots(rules.max_concurrent)
+        self.agents = Agents(rules.agents)
+        self.requests = Requests(rules.requests_per_day, restored.requests_today)
+        self.requests.turn(now)
+        self.breaker = Breaker()
+        self.network = Pause(1.0, 60.0, "network")
+        self.purse = Purse(rules.max_cost, restored.cost, restored.costed_calls)
+        self.tracker = Tracker()
+        self.meter = SkewMeter()
+        self.counts = {state: restored.counts.get(state, 0) for state in LeadState}
+        self.tally = Tally()
+        self.halt: Halt | None = None
+        self.stopping = False
+        self.backlog = False
+        self.lines: dict[str, Line] = {}
+        self._changes: list[Change] = []
+        self._hand: list[Lead] = []
+        self._by_call: dict[str, str] = {}
+        self._unanswered = 0
+        self._deadlines: list[tuple[float, str]] = []
+        self._settling: dict[str, Settling] = {}
+        self._thin: dict[str, Settling] = {}
+        self._hang_ups: list[HangUp] = []
+        self._invalid_in_row = 0
+        self._creates_since_look = 0
+        uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
+        self.doubts = Doubts(rules.retry, self.meter, uncertain, now)
+        for attempt in restored.open_attempts:
+            if attempt.state is AttemptState.PLACED and attempt.call_id is not None:
+                self._follow(Line(attempt, attempt.status), attempt.placed_at or now, None)
+
+    # --- what the runner asks ---------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> int:
+        """Calls that are up as far as is known, and creates on their way."""
+        return len(self.lines)
+
+    def occupied(self, now: float) -> int:
+        """Lines that may hold a slot: live, on their way, or freshly in doubt."""
+        return len(self.lines) + self.doubts.occupying(now)
+
+    def due_left(self) -> int:
+        """Contacts that are still to be called, now or later."""
+        return self.counts[LeadState.QUEUED] + self.counts[LeadState.WAITING]
+
+    def finished(self) -> bool:
+        """Whether nothing is left to do: every contact settled and every live call followed to its end."""
+        if self.halt is not None and self.halt.abandon:
+            return True
+        if self.lines:
+            return False
+        if self.stopping or self.halt is not None:
+            return True
+        return not self.due_left() and not self.doubts.unsettled() and not self._thin
+
+    def settled(self) -> int:
+        """Contacts whose story is over."""
+        return sum(self.counts[state] for state in SETTLED_LEADS)
+
+    def take_changes(self) -> list[Change]:
+        """What must be durable before the orders planned with it are carried out."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def wanted(self, now: float) -> int:
+        """How many due leads could be dialed right now, if there are tickets for them."""
+        if not self._dialing(now) or self.agents.pick(now) is None:
+            return 0
+        return min(self.slots.room(now, self.occupied(now), self._unanswered), BATCH)
+
+    def offer(self, leads: list[Lead], wanted: int) -> None:
+        """Due leads from the ledger, the most urgent first; those not dialed in the next plan stay where they are."""
+        self._hand = leads
+        self.backlog = len(leads) >= wanted > 0
+
+    def _dialing(self, now: float) -> bool:
+        return (
+            not self.stopping
+            and self.halt is None
+            and not self.doubts.recovering
+            and self.requests.left() > 5 + len(self.lines) // 10
+            and self.network.over(now)
+            and not (self.network.failures and self._unanswered)
+            and self.breaker.room(now, self._unanswered)
+            and self.purse.allows(len(self.lines) + len(self.doubts))
+        )
+
+    # --- planning ---------------------------------------------------------------------------------------------------
+
+    def plan(self, now: float, tickets: int) -> list[Order]:
+        """Up to ``tickets`` orders, the most urgent first. Commit :meth:`take_changes` before carrying them out."""
+        self.requests.turn(now)
+        self._check_deadlines(now)
+        orders: list[Order] = []
+        if self.requests.opens_at(now) <= now:
+            tickets = min(tickets, self.requests.left())
+            while len(orders) < tickets and (order := self._next_order(now)) is not None:
+                orders.append(order)
+        self._hand = []
+        if orders:
+            self.requests.spent += len(orders)
+            self.tally.requests += len(orders)
+            self._changes.append(Spend(len(orders), now))
+        return orders
+
+    def _next_order(self, now: float) -> Order | None:
+        if self._hang_ups:
+            return self._hang_ups.pop()
+        if self.doubts.recovering and (scan := self.doubts.next_order(now)):
+            return scan
+        if sweep := self.tracker.next_sweep(now, binding=self._binding(now)):
+            return sweep
+        if self._creates_since_look >= CREATES_PER_LOOK and (order := self._look(now)):
+            return order
+        return self._create(now) or self._look(now)
+
+    def _look(self, now: float) -> Order | None:
+        self._creates_since_look = 0
+        return self.tracker.next_straggler(now) or self.doubts.next_order(now) or self._settling_look(now)
+
+    def _binding(self, now: float) -> bool:
+        return self.backlog and self.slots.room(now, self.occupied(now), self._unanswered) == 0
+
+    def _create(self, now: float) -> Place | None:
+        while self._hand:
+            if not self.wanted(now):
+                return None
+            lead = self._hand.pop(0)
+            if self._may_dial(lead, now):
+                return self._intend(lead, now)
+        return None
+
+    def _may_dial(self, lead: Lead, now: float) -> bool:
+        if lead.blocked:
+            until = now + BLOCKED_FOR_S
+            self._changes.append(PostponeLead(lead, until, "an open call of another campaign", now))
+            return False
+        opening = self.rules.hours.opening(lead.zone, now)
+        if not opening.is_open:
+            until = min(opening.until, now + 86_400.0)
+            self._changes.append(Postpone(lead.zone, until, now))
+            self._hand = [other for other in self._hand if other.zone != lead.zone]
+            return False
+        return True
+
+    def _intend(self, lead: Lead, now: float) -> Place | None:
+        agent_id = self.agents.pick(now)
+        if agent_id is None:
+            return None
+        check_lead_step(lead.state, LeadState.DIALING)
+        key = f"{self.workspace}{lead.id}.{lead.submissions + 1}"
+        assert key not in self.lines
+        dialing = replace(lead, submissions=lead.submissions + 1)
+        attempt = Attempt(key, dialing, agent_id, AttemptState.INTENDED, now)
+        self.lines[key] = Line(attempt)
+        self.agents.gave(agent_id)
+        self._unanswered += 1
+        self._creates_since_look += 1
+        self.tally.creates += 1
+        self.tally.charged += 1
+        self._count(lead.state, LeadState.DIALING)
+        self._changes.append(Intend(key, dialing, agent_id, now))
+        metadata = {**lead.extra, CAMPAIGN_KEY: self.rules.campaign, ATTEMPT_KEY: key}
+        return Place(key, agent_id, lead.phone, lead.first_name, lead.last_name, metadata, now)
+
+    def _count(self, before: LeadState, after: LeadState) -> None:
+        self.counts[before] -= 1
+        self.counts[after] += 1
+
+    def wake_at(self, now: float) -> float:
+        """When :meth:`plan` may have something new if no fact and no due lead comes before (UTC seconds)."""
+        moments = [self.tracker.wake_at(binding=self._binding(now)), self.doubts.wake_at()]
+        moments += [item.next_look_at() for item in self._thin.values()]
+        if self.backlog:
+            moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
+            probe_at = self.slots.probe_at(self.occupied(now))
+            moments += [] if probe_at is None or self._unanswered else [probe_at]
+        soonest = min((moment for moment in moments if moment > now), default=float("inf"))
+        if any(moment <= now for moment in moments[:2]):
+            soonest = now
+        deadline = self._deadlines[0][0] if self._deadlines else float("inf")
+        return min(max(soonest, self.requests.opens_at(now)), max(deadline, now))
+
+    # --- absorbing --------------------------------------------------------------------------------------------------
+
+    def absorb(self, fact: Fact, now: float) -> None:
+        """Take in what happened; what follows from it is in the changes and in the next plan."""
+        match fact:
+            case Accepted():
+                self._accepted(fact, now)
+            case NotAccepted():
+                self._not_accepted(fact, now)
+            case CallSeen():
+                self._looked(fact, now)
+            case PageSeen():
+                self._page(fact, now)
+            case RequestFailed():
+                self._failed(fact, now)
+            case ServerClock():
+                self.meter.add(fact.low_s, fact.high_s)
+            case HoldWished():
+                self.requests.hush.until = max(self.requests.hush.until, fact.until)
+
+    def stop(self) -> None:
+        """No new calls; live ones are followed to their end."""
+        self.stopping = True
+
+    def _answered(self, attempt_key: str, *, charged: bool) -> Line | None:
+        line = self.lines.get(attempt_key)
+        if line is None or line.attempt.state is not AttemptState.INTENDED:
+            return None
+        self._unanswered -= 1
+        self.agents.answered(line.attempt.agent_id, charged=charged)
+        return line
+
+    def _accepted(self, fact: Accepted, now: float) -> None:
+        call = fact.call
+        if fact.known or call.id in self._by_call:
+            error = errors.NoAnswer(f"the answer names call {call.id}, which is another attempt's")
+            self._not_accepted(NotAccepted(fact.attempt, error), now)
+            return
+        line = self._answered(fact.attempt, charged=True)
+        if line is None:
+            return
+        self.breaker.answered()
+        self.network.clear()
+        self.requests.hush.clear()
+        self._invalid_in_row = 0
+        self.agents.ready(line.attempt.agent_id)
+        self.tally.placed += 1
+        self.slots.accepted(len(self.lines) - self._unanswered)
+        attempt = line.attempt
+        self._place(line, call, now, found=False)
+        wrong_phone = call.phone_number is not None and not same_number(call.phone_number, attempt.lead.phone)
+        if wrong_phone or call.agent_id not in {None, attempt.agent_id}:
+            said = {"call_id": call.id, "phone": call.phone_number, "agent_id": call.agent_id}
+            self._changes.append(Note("answer_mismatch", now, said, attempt))
+            self._halt(
+                f"the API answered for another phone or agent than was asked (call {call.id}); "
+                "no further call is placed until that is understood",
+                errors.ExitCode.WORK_LEFT,
+            )
+
+    def _place(self, line: Line, call: Call, now: float, *, found: bool) -> None:
+        check_attempt_step(line.attempt.state, AttemptState.PLACED)
+        created_at = call.created_at.timestamp() if call.created_at else None
+        self._changes.append(MarkPlaced(line.attempt, call.id, call.status, created_at, now, found))
+        dialing = replace(line.attempt.lead, state=LeadState.DIALING)
+        line.attempt = replace(line.attempt, state=AttemptState.PLACED, call_id=call.id, placed_at=now, lead=dialing)
+        self._follow(line, now, created_at)
+        self._show(line, call, now)
+
+    def _follow(self, line: Line, placed_at: float, created_at: float | None) -> None:
+        call_id = line.attempt.call_id
+        assert call_id is not None
+        self.lines[line.attempt.key] = line
+        self._by_call[call_id] = line.attempt.key
+        self.tracker.add(call_id, placed_at, created_at)
+        heapq.heappush(self._deadlines, (placed_at + self.rules.longest_call_s, line.attempt.key))
+
+    def _not_accepted(self, fact: NotAccepted, now: float) -> None:
+        error = fact.error
+        unanswered = isinstance(error, errors.NoAnswer)
+        line = self._answered(fact.attempt, charged=unanswered)
+        if line is None:
+            return
+        attempt = line.attempt
+        if unanswered:
+            self._doubt(line, str(error), now)
+            return
+        del self.lines[attempt.key]
+        if isinstance(error, errors.NotSent):
+            if error.code != "stale":
+                self.network.fail(now)
+        else:
+            self.breaker.answered()
+            self.network.clear()
+        if isinstance(error, errors.ContactNever):
+            self._refuse_contact(attempt, error, now)
+            return
+        self._invalid_in_row = 0
+        self._void(attempt, error, now)
+        if isinstance(error, errors.TryLater):
+            self._hold(attempt, error, now)
+        elif isinstance(error, errors.MendCampaign):
+            self._halt_for(error, attempt.agent_id)
+        elif isinstance(error, errors.Gone):  # a word that has no meaning in answer to a create
+            self.network.fail(now)
+
+    def _doubt(self, line: Line, reason: str, now: float) -> None:
+        del self.lines[line.attempt.key]
+        check_attempt_step(line.attempt.state, AttemptState.UNCERTAIN)
+        self._changes.append(MarkUncertain(line.attempt, now, reason, now))
+        lead = replace(line.attempt.lead, state=LeadState.DIALING)
+        attempt = replace(line.attempt, state=AttemptState.UNCERTAIN, gave_up_at=now, lead=lead)
+        self.doubts.add(attempt, now)
+        if self.breaker.unanswered(now):
+            self._changes.append(Note("breaker_open", now, {"until": self.breaker.pause.until}))
+
+    def _void(self, attempt: Attempt, error: errors.ApiError, now: float) -> None:
+        """No phone rang: the contact goes back to where it was, at the head, and is not charged."""
+        lead = attempt.lead
+        state = state_after_void(lead.attempts)
+        self.tally.charged -= 1
+        self._count(LeadState.DIALING, state)
+        code = error.code or type(error).__name__.lower()
+        self._changes.append(MarkVoid(attempt, state, lead.due_at, code, str(error), now))
+
+    def _refuse_contact(self, attempt: Attempt, error: errors.ContactNever, now: float) -> None:
+        self._invalid_in_row = 0 if error.code == errors.BAD_NUMBER else self._invalid_in_row + 1
+        if self._invalid_in_row >= REFUSALS_IN_ROW:
+            self._void(attempt, error, now)
+            self._halt(
+                f"the API refused {REFUSALS_IN_ROW} requests in a row as invalid: {error}; "
+                "look at the campaign's agent and metadata columns",
+                errors.ExitCode.USER,
+            )
+            return
+        self._count(LeadState.DIALING, LeadState.REJECTED)
+        self._changes.append(
+            MarkVoid(attempt, LeadState.REJECTED, None, error.code, str(error), now, disposition=Disposition.INVALID)
+        )
+
+    def _hold(self, attempt: Attempt, error: errors.TryLater, now: float) -> None:
+        if error.code == errors.NO_SLOTS:
+            self.tally.refused_for_slots += 1
+            live = len(self.lines) - self._unanswered
+            self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s)
+        elif error.code == errors.AGENT_NOT_READY:
+            self.agents.not_ready(attempt.agent_id, now)
+        else:
+            self.requests.limited(now, error.retry_after_s)
+
+    def _halt_for(self, error: errors.ApiError, agent_id: str | None = None) -> None:
+        if error.code == errors.AGENT_NOT_FOUND:
+            self._halt(
+                f"the API knows no agent '{agent_id}' ({error}); mend 'agents' in the campaign file and run again",
+                errors.ExitCode.USER,
+            )
+            return
+        if error.code in {errors.UNAUTHORIZED, "forbidden"}:
+            what = "the API does not accept the key"
+            remedy = "check SMARTALEX_API_KEY and run again; nothing is lost"
+        else:
+            what = "the API does not answer at this address as documented"
+            remedy = "check api.base_url and run again; nothing is lost"
+        self._halt(f"{what} ({error}); {remedy}", errors.ExitCode.USER, abandon=True)
+
+    def _halt(self, reason: str, exit_code: errors.ExitCode, *, abandon: bool = False) -> None:
+        if self.halt is None or (abandon and not self.halt.abandon):
+            self.halt = Halt(reason, exit_code, abandon)
+
+    # --- looks ------------------------------------------------------------------------------------------------------
+
+    def _looked(self, fact: CallSeen, now: float) -> None:
+        self.requests.hush.clear()
+        self.doubts.learn(fact.call)
+        bound = self.doubts.absorb_look(fact.call, now)
+        if bound is not None:
+            self._bind(bound, now)
+        self._see(fact.call, fact.asked_at, now)
+
+    def _page(self, fact: PageSeen, now: float) -> None:
+        self.requests.hush.clear()
+        for call in fact.page.calls:
+            self._see(call, fact.asked_at, now)
+        if fact.scan is None:
+            self.tracker.page_done(fact.page, now)
+            return
+        for verdict in self.doubts.absorb_page(fact, now):
+            if isinstance(verdict, Bound):
+                self._bind(verdict, now)
+            else:
+                self._absent(verdict, now)
+
+    def _see(self, call: Call, asked_at: float, now: float) -> None:
+        key = self._by_call.get(call.id)
+        if key is None:
+            if call.id in self._settling:
+                self._amend(self._settling[call.id], call, now)
+            return
+        line = self.lines[key]
+        line.missing_since = None
+        self.tracker.seen(call.id, asked_at)
+        self._show(line, call, now)
+
+    def _show(self, line: Line, call: Call, now: float) -> None:
+        if call.ended:
+            self._end(line, call, now)
+            return
+        before = line.status
+        if call.status == before:
+            return
+        if call.status not in STATUS_STEPS:
+            self._changes.append(Note("status_unknown", now, {"status": call.status[:64]}, line.attempt))
+        elif before in STATUS_STEPS and CallStatus(call.status) not in STATUS_STEPS[CallStatus(before)]:
+            self._changes.append(Note("status_backwards", now, {"from": before, "to": call.status}, line.attempt))
+            return
+        line.status = call.status
+
+    def _end(self, line: Line, call: Call, now: float) -> None:
+        attempt = line.attempt
+        lead = attempt.lead
+        check_attempt_step(attempt.state, AttemptState.ENDED)
+        disposition = Disposition(call.status)
+        verdict = after_attempt(self.rules.retry, disposition, lead.attempts + 1, now, self.rules.campaign, lead.phone)
+        due_at = verdict.due_at
+        if due_at is not None:
+            due_at = self._allowed_from(lead.zone, due_at)
+            if line.shadowed:
+                due_at = max(due_at, now + self.rules.longest_call_s)
+        self._changes.append(MarkEnded(attempt, call, disposition, verdict.state, due_at, verdict.reason, now))
+        self._forget(line, now, ended=True)
+        self._count(LeadState.DIALING, verdict.state)
+        self.purse.pay(call.cost)
+        self.slots.freed()
+        self.tally.ended += 1
+        ended = replace(
+            attempt, state=AttemptState.ENDED, lead=replace(lead, state=verdict.state, attempts=lead.attempts + 1)
+        )
+        item = self._settling[call.id] = Settling(ended, call, now)
+        if _incomplete(call):
+            self._thin[call.id] = item
+
+    def _allowed_from(self, zone: str | None, moment: float) -> float:
+        opening = self.rules.hours.opening(zone, moment)
+        return moment if opening.is_open or opening.until == float("inf") else opening.until
+
+    def _forget(self, line: Line, now: float, *, ended: bool) -> None:
+        del self.lines[line.attempt.key]
+        call_id = line.attempt.call_id
+        assert call_id is not None
+        del self._by_call[call_id]
+        self.tracker.drop(call_id, now, ended=ended)
+
+    # --- ended calls whose details are still to come ----------------------------------------------------------------
+
+    def _settling_look(self, now: float) -> Look | None:
+        for call_id, item in self._thin.items():
+            if now >= item.next_look_at():
+                item.looks += 1
+                if item.looks >= len(SETTLE_LOOKS_S):
+                    del self._thin[call_id]
+                return Look(call_id)
+        return None
+
+    def _amend(self, item: Settling, call: Call, now: float) -> None:
+        corrected = call.ended and call.status != item.call.status
+        if corrected and now - item.ended_at > RECLASSIFY_S:
+            self._changes.append(
+                Note("status_changed_late", now, {"from": item.call.status, "to": call.status}, item.attempt)
+            )
+            corrected = False
+        richer = any(
+            getattr(item.call, name) is None and getattr(call, name) is not None
+            for name in ("cost", "duration_s", "sentiment")
+        )
+        if not call.ended or not (corrected or richer):
+            return
+        lead = item.attempt.lead
+        state = None
+        if corrected and lead.state is LeadState.WAITING and call.status == CallStatus.COMPLETED:
+            state = LeadState.REACHED
+            self._count(lead.state, state)
+            item.attempt = replace(item.attempt, lead=replace(lead, state=state))
+        if item.call.cost is None:
+            self.purse.pay(call.cost)
+        item.call = call if corrected else call.model_copy(update={"status": item.call.status})
+        self._changes.append(Amend(item.attempt, item.call, now, state))
+        if not _incomplete(item.call):
+            self._thin.pop(call.id, None)
+
+    # --- deadlines --------------------------------------------------------------------------------------------------
+
+    def _check_deadlines(self, now: float) -> None:
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, key = heapq.heappop(self._deadlines)
+            line = self.lines.get(key)
+            if line is None or line.attempt.call_id is None:
+                continue
+            if line.hang_ups >= len(HANG_UP_AGAIN_S):
+                self._lose(line, f"the call would not end; its last status was '{line.status}'", now)
+                continue
+            self._changes.append(Note("hang_up", now, {"call_id": line.attempt.call_id}, line.attempt))
+            self._hang_ups.append(HangUp(line.attempt.call_id))
+            heapq.heappush(self._deadlines, (now + HANG_UP_AGAIN_S[line.hang_ups], key))
+            line.hang_ups += 1
+        self._drop_settled(now)
+
+    def _drop_settled(self, now: float) -> None:
+        while self._settling:
+            call_id, item = next(iter(self._settling.items()))
+            if now - item.ended_at <= 3 * RECLASSIFY_S:
+                return
+            del self._settling[call_id]
+            self._thin.pop(call_id, None)
+
+    def _lose(self, line: Line, reason: str, now: float) -> None:
+        check_attempt_step(line.attempt.state, AttemptState.LOST)
+        self._changes.append(MarkLost(line.attempt, reason, now))
+        self._forget(line, now, ended=False)
+        self._count(LeadState.DIALING, LeadState.UNRESOLVED)
+
+    # --- failures of looks, and doubts ------------------------------------------------------------------------------
+
+    def _failed(self, fact: RequestFailed, now: float) -> None:
+        error, order = fact.error, fact.order
+        limited = isinstance(error, errors.TryLater)
+        if isinstance(error, errors.TryLater) and error.code == errors.RATE_LIMITED:
+            self.requests.limited(now, error.retry_after_s)
+        if isinstance(error, errors.MendCampaign):
+            self._halt_for(error)
+        match order:
+            case Reconcile():
+                self.doubts.failed(order, now, soon=limited)
+            case LookAtPage():
+                self.tracker.failed(None, now)
+            case Look():
+                self.doubts.look_failed(order.call_id, now)
+                self._look_failed(order.call_id, error, now)
+            case HangUp():
+                self.tracker.look_soon(order.call_id)  # it may have ended by itself: its real outcome counts
+        if isinstance(order, (Reconcile, LookAtPage)) and limited:
+            self.tracker.retry_at_once()
+
+    def _look_failed(self, call_id: str, error: errors.ApiError, now: float) -> None:
+        line = self.lines.get(self._by_call.get(call_id, ""))
+        if not isinstance(error, errors.Gone) or line is None:
+            self.tracker.failed(call_id, now)
+            return
+        self.tracker.seen(call_id, now)
+        if line.missing_since is None:
+            line.missing_since = now
+            self._changes.append(Note("call_not_found", now, {"call_id": call_id}, line.attempt))
+        elif now - line.missing_since >= self.rules.retry.horizon_s:
+            self._lose(line, "the API no longer knows the call", now)
+
+    def _bind(self, verdict: Bound, now: float) -> None:
+        """The list shows the call: from here on it is like any other."""
+        attempt = verdict.attempt
+        self.doubts.drop(attempt)
+        if attempt.lead.state is not LeadState.DIALING:
+            check_lead_step(attempt.lead.state, LeadState.DIALING)
+            self._count(attempt.lead.state, LeadState.DIALING)
+        line = Line(attempt, shadowed=bool(verdict.others))
+        if verdict.others:
+            others = [call.id for call in verdict.others]
+            self._changes.append(
+                Note("possible_double_call", now, {"bound": verdict.call.id, "others": others}, attempt)
+            )
+        self.lines[attempt.key] = line
+        self._place(line, verdict.call, now, found=True)
+
+    def _absent(self, verdict: Absent, now: float) -> None:
+        attempt = verdict.attempt
+        if self.rules.retry.on_uncertain == "retry_absent" and verdict.witnessed:
+            self.doubts.drop(attempt)
+            check_attempt_step(attempt.state, AttemptState.VOID)
+            error = errors.NotSent("never answered, and absent from the list beyond the horizon", code="absent")
+            self._void(attempt, error, now)
+            return
+        check_lead_step(LeadState.DIALING, LeadState.UNRESOLVED)
+        reason = "the create was never answered, and the list does not show the call"
+        self._changes.append(MarkUnresolved(attempt, reason, now))
+        self._count(LeadState.DIALING, LeadState.UNRESOLVED)
+        self.doubts.park(replace(attempt, lead=replace(attempt.lead, state=LeadState.UNRESOLVED)), now)
+
+
+def _incomplete(call: Call) -> bool:
+    connected = call.status in {CallStatus.COMPLETED, CallStatus.VOICEMAIL}
+    return is_final(call.status) and connected and (call.cost is None or call.duration_s is None)

@@ -1,0 +1,137 @@
+"""What every ledger can do, whatever it is made of. One ledger serves all campaigns of a workspace.
+
+The protocol speaks of claims and holders already: a ledger for many machines will lease what it hands out and check the
+holder at every write. A ledger of one machine has one writer, whose operating system lock is the lease of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dialer.core.lifecycle import Lead
+from dialer.core.messages import Change, Restored
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """A campaign as the ledger remembers it."""
+
+    id: int
+    name: str
+    digest: str
+    list_digest: str
+    intake: int
+    columns: tuple[str, ...]
+    understood: tuple[str, ...]
+    file: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """A row of a list that can be called. ``cells`` is the whole row, header to cell."""
+
+    phone: str
+    file: str
+    row_number: int
+    cells: dict[str, str]
+    first_name: str | None = None
+    last_name: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row of a list that cannot be called, and why. ``raw`` is the row as CSV text."""
+
+    file: str
+    row_number: int
+    reason: str
+    detail: str
+    raw: str
+
+
+@dataclass(slots=True)
+class EnrollResult:
+    """What an import brought. Every row is counted in exactly one of ``added``, ``known`` and ``rejected``."""
+
+    added: int = 0
+    known: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    cancelled: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All rows of the lists."""
+        return self.added + self.known + sum(self.rejected.values())
+
+
+class Enrollment(Protocol):
+    """One import: rows go in, and all of them or none are in the ledger afterwards."""
+
+    def add(self, contact: NewContact) -> None:
+        """Enroll a contact, recognise one of an earlier import, or reject a duplicate within this import."""
+
+    def reject(self, row: RejectedRow) -> None:
+        """Keep a row that cannot be called."""
+
+    def result(self) -> EnrollResult:
+        """What has been enrolled so far."""
+
+
+class Ledger(Protocol):
+    """The writer's side. Every method that writes is one transaction, durable when it returns.
+
+    Raises :class:`~dialer.core.errors.LedgerUnusable` when the disk does not take it; then nothing of it is written.
+    """
+
+    @property
+    def workspace(self) -> str:
+        """A short random word, one for each ledger: it makes attempts unique across ledgers."""
+
+    @property
+    def held(self) -> bool:
+        """Whether this process may still write: it holds the lock, or the lease, of what it runs."""
+
+    def campaign(self, name: str) -> CampaignRecord | None:
+        """The campaign of this name, or None."""
+
+    def campaign_names(self) -> list[str]:
+        """All campaigns, the oldest first."""
+
+    def put_campaign(self, name: str, file: str, source: str, digest: str, now: float) -> CampaignRecord:
+        """Remember a campaign, or that its file has changed."""
+
+    def enroll(
+        self, campaign_id: int, columns: Sequence[str], understood: Sequence[str], list_digest: str, now: float
+    ) -> AbstractContextManager[Enrollment]:
+        """Import a list within the context: rows that are gone from it cancel contacts not yet called."""
+
+    def restore(self, campaign_id: int, account: str, now: float, grace_s: float) -> Restored:
+        """What a runner starts from. Every ``intended`` attempt of an earlier runner becomes ``uncertain`` first:
+        it was given up ``grace_s`` after its intent."""
+
+    def claim(self, campaign_id: int, now: float, limit: int, only: str | None = None) -> list[Lead]:
+        """Up to ``limit`` due leads, retries first, then in the order of their times; of this number ``only``, if any.
+
+        Claims nothing durably: only the intent does.
+        """
+
+    def next_due(self, campaign_id: int, only: str | None = None) -> float | None:
+        """When the next lead is due, UTC seconds."""
+
+    def bound(self, call_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these calls that attempts hold, in any campaign."""
+
+    def commit(self, campaign_id: int, account: str, changes: Sequence[Change]) -> None:
+        """Write all changes, or none. Raises :class:`LedgerConflict` where one is not legal."""
+
+    def close(self) -> None:
+        """Let the next runner in."""
+
+
+class LedgerConflict(AssertionError):
+    """A change did not fit what the ledger holds: our bug, and nothing of that commit was written."""

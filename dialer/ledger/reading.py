@@ -1,0 +1,68 @@
+"""The reader's side of a SQLite ledger: any time, also while a runner writes. Never takes the lock, never writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dialer.core.errors import LedgerUnusable, UserError
+from dialer.ledger import CampaignRecord
+from dialer.ledger.sqlite import campaign_record, plain_errors
+from dialer.ledger.statements import statements
+
+Row = tuple[Any, ...]
+
+
+class LedgerReader:
+    """Reads one consistent state of the ledger: everything read between opening and closing adds up."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+
+    def rows(self, name: str, /, **values: object) -> Iterator[Row]:
+        """The rows of a named statement, one after the other."""
+        with plain_errors(self._path):
+            yield from self._db.execute(statements()[name], values)
+
+    def one(self, name: str, /, **values: object) -> Row:
+        """The first row of a named statement."""
+        return next(self.rows(name, **values))
+
+    def campaign_names(self) -> list[str]:
+        """All campaigns, the oldest first."""
+        return [name for (name,) in self.rows("campaigns")]
+
+    def campaign(self, name: str | None) -> CampaignRecord:
+        """The campaign of this name, or the only one. Raises :class:`~dialer.core.errors.UserError` otherwise."""
+        names = self.campaign_names()
+        chosen = choose(names, name, self._path)
+        return campaign_record(chosen, self.one("campaign_by_name", name=chosen))
+
+
+def choose(names: list[str], name: str | None, path: Path) -> str:
+    """The campaign that is meant by ``name``, or the only one where none is named."""
+    known = ", ".join(names) or "none"
+    if name is not None and name not in names:
+        raise UserError(f"the ledger {path} knows no campaign '{name}' (known: {known})")
+    if name is None and len(names) != 1:
+        raise UserError(f"which campaign? The ledger {path} knows: {known}")
+    return name if name is not None else names[0]
+
+
+@contextmanager
+def open_reader(path: Path) -> Iterator[LedgerReader]:
+    """One consistent look at the ledger at ``path``."""
+    if not path.is_file():
+        raise LedgerUnusable(f"there is no ledger at {path}; run a campaign first, or name one with --ledger")
+    with plain_errors(path):
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        with plain_errors(path):
+            db.execute("BEGIN")
+            yield LedgerReader(db, path)
+    finally:
+        db.close()

@@ -1,0 +1,29 @@
+"""Loads the SQL that lies beside this module, so that SQL is read, checked and explained as SQL."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+_MARK = "-- :name "
+
+
+@cache
+def statements() -> dict[str, str]:
+    """All statements of ``statements.sql`` by name."""
+    text = files("dialer.ledger").joinpath("statements.sql").read_text("utf-8")
+    found: dict[str, str] = {}
+    for chunk in text.split(_MARK)[1:]:
+        name, _, sql = chunk.partition("\n")
+        assert name.strip() not in found, name
+        found[name.strip()] = sql.strip()
+    return found
+
+
+def migrations() -> list[tuple[int, str]]:
+    """The schema's versions and the SQL that leads to each, in order."""
+    schema = files("dialer.ledger").joinpath("schema")
+    found = [
+        (int(item.name.split("_")[0]), item.read_text("utf-8")) for item in schema.iterdir() if ".sql" in item.name
+    ]
+    return sorted(found)

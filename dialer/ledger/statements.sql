@@ -1,0 +1,211 @@
+-- Every statement of the SQLite ledger, by name. A guarded update names the states it may leave: it must touch one row.
+
+-- :name claim_waiting
+SELECT lead.id, lead.phone, lead.state, lead.due_at, lead.attempts, lead.submissions, lead.disposition, lead.zone,
+       contact.first_name, contact.last_name, contact.cells,
+       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain'))
+FROM lead JOIN contact ON contact.id = lead.id
+WHERE lead.campaign_id = :campaign AND lead.state = 'waiting' AND lead.due_at <= :now
+  AND (:only IS NULL OR lead.phone = :only)
+ORDER BY lead.due_at, lead.id LIMIT :limit;
+
+-- :name claim_queued
+SELECT lead.id, lead.phone, lead.state, lead.due_at, lead.attempts, lead.submissions, lead.disposition, lead.zone,
+       contact.first_name, contact.last_name, contact.cells,
+       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain'))
+FROM lead JOIN contact ON contact.id = lead.id
+WHERE lead.campaign_id = :campaign AND lead.state = 'queued' AND lead.due_at <= :now
+  AND (:only IS NULL OR lead.phone = :only)
+ORDER BY lead.due_at, lead.id LIMIT :limit;
+
+-- :name next_due
+SELECT min(due) FROM (
+    SELECT min(due_at) AS due FROM lead
+    WHERE campaign_id = :campaign AND state = 'waiting' AND (:only IS NULL OR phone = :only)
+    UNION ALL
+    SELECT min(due_at) FROM lead
+    WHERE campaign_id = :campaign AND state = 'queued' AND (:only IS NULL OR phone = :only)
+);
+
+-- :name open_attempts
+SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
+       attempt.placed_at, attempt.status,
+       lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
+       lead.zone
+FROM attempt JOIN lead ON lead.id = attempt.lead_id
+WHERE attempt.campaign_id = :campaign AND attempt.state IN ('intended', 'placed', 'uncertain')
+ORDER BY attempt.placed_at, attempt.id;
+
+-- :name stale_intents
+UPDATE attempt SET state = 'uncertain', gave_up_at = intended_at + :grace, reason = 'the runner stopped before an answer came'
+WHERE state = 'intended' RETURNING key, campaign_id, lead_id;
+
+-- :name counts
+SELECT state, count(*) FROM lead WHERE campaign_id = :campaign GROUP BY state;
+
+-- :name money
+SELECT coalesce(sum(cost), 0.0), count(cost) FROM attempt WHERE campaign_id = :campaign;
+
+-- :name spent
+SELECT coalesce(sum(requests), 0) FROM spent WHERE account = :account AND day = :day;
+
+-- :name spend
+INSERT INTO spent (account, day, requests) VALUES (:account, :day, :requests)
+ON CONFLICT (account, day) DO UPDATE SET requests = requests + excluded.requests;
+
+-- :name event
+INSERT INTO event (at, kind, campaign_id, lead_id, attempt, data) VALUES (:at, :kind, :campaign, :lead, :attempt, :data);
+
+-- :name intend_lead
+UPDATE lead SET state = 'dialing', attempts = attempts + 1, submissions = :number
+WHERE id = :lead AND state IN ('queued', 'waiting') AND submissions = :number - 1;
+
+-- :name intend
+INSERT INTO attempt (key, campaign_id, lead_id, number, phone, agent_id, state, intended_at)
+VALUES (:attempt, :campaign, :lead, :number, :phone, :agent, 'intended', :at);
+
+-- :name placed
+UPDATE attempt SET state = 'placed', call_id = :call, status = :status, created_at = :created_at, placed_at = :at
+WHERE key = :attempt AND state IN ('intended', 'uncertain');
+
+-- :name found_lead
+UPDATE lead SET state = 'dialing', reason = '' WHERE id = :lead AND state IN ('dialing', 'unresolved');
+
+-- :name void
+UPDATE attempt SET state = 'void', code = :code, reason = :reason, ended_at = :at
+WHERE key = :attempt AND state IN ('intended', 'uncertain');
+
+-- :name void_lead
+UPDATE lead SET state = :state, due_at = :due_at, attempts = attempts - 1,
+                disposition = coalesce(:disposition, disposition), reason = :lead_reason
+WHERE id = :lead AND state IN ('dialing', 'unresolved');
+
+-- :name uncertain
+UPDATE attempt SET state = 'uncertain', gave_up_at = :gave_up_at, reason = :reason WHERE key = :attempt AND state = 'intended';
+
+-- :name ended
+UPDATE attempt SET state = 'ended', status = :status, disposition = :disposition, duration_s = :duration_s,
+                   sentiment = :sentiment, cost = :cost, ended_at = :ended_at,
+                   created_at = coalesce(:created_at, created_at)
+WHERE key = :attempt AND state = 'placed';
+
+-- :name ended_lead
+UPDATE lead SET state = :state, due_at = :due_at, disposition = :disposition, reason = :reason
+WHERE id = :lead AND state = 'dialing';
+
+-- :name lost
+UPDATE attempt SET state = 'lost', disposition = 'unknown', reason = :reason, ended_at = :at
+WHERE key = :attempt AND state IN ('uncertain', 'placed');
+
+-- :name unresolved_lead
+UPDATE lead SET state = 'unresolved', due_at = NULL, disposition = 'unknown', reason = :reason
+WHERE id = :lead AND state = 'dialing';
+
+-- :name amend
+UPDATE attempt SET status = :status, disposition = :disposition, duration_s = coalesce(:duration_s, duration_s),
+                   sentiment = coalesce(:sentiment, sentiment), cost = coalesce(:cost, cost),
+                   created_at = coalesce(:created_at, created_at)
+WHERE key = :attempt AND state = 'ended';
+
+-- :name amend_lead
+UPDATE lead SET state = :state, due_at = NULL, disposition = :disposition, reason = '' WHERE id = :lead AND state = 'waiting';
+
+-- :name amend_disposition
+UPDATE lead SET disposition = :disposition
+WHERE id = :lead AND submissions = (SELECT number FROM attempt WHERE key = :attempt);
+
+-- :name postpone_zone
+UPDATE lead SET due_at = :until
+WHERE campaign_id = :campaign AND zone IS :zone AND state IN ('queued', 'waiting') AND due_at < :until;
+
+-- :name postpone_lead
+UPDATE lead SET due_at = :until WHERE id = :lead AND state IN ('queued', 'waiting');
+
+-- :name campaign_by_name
+SELECT id, digest, list_digest, intake, columns, understood, file, source FROM campaign WHERE name = :name;
+
+-- :name campaigns
+SELECT name FROM campaign ORDER BY id;
+
+-- :name add_campaign
+INSERT INTO campaign (name, file, source, digest, created_at) VALUES (:name, :file, :source, :digest, :at);
+
+-- :name change_campaign
+UPDATE campaign SET file = :file, source = :source, digest = :digest WHERE id = :campaign;
+
+-- :name enroll_contact
+INSERT INTO contact (campaign_id, phone, file, row_number, first_name, last_name, cells, intake)
+VALUES (:campaign, :phone, :file, :row_number, :first_name, :last_name, :cells, :intake)
+ON CONFLICT (campaign_id, phone) DO NOTHING;
+
+-- :name enroll_lead
+INSERT INTO lead (id, campaign_id, phone, zone, state, due_at) VALUES (:contact, :campaign, :phone, :zone, 'queued', :due_at);
+
+-- :name known_contact
+SELECT contact.id, contact.intake, contact.file, contact.row_number, lead.state, lead.submissions, lead.attempts
+FROM contact JOIN lead ON lead.id = contact.id WHERE contact.campaign_id = :campaign AND contact.phone = :phone;
+
+-- :name see_contact_again
+UPDATE contact SET intake = :intake, file = :file, row_number = :row_number WHERE id = :contact;
+
+-- :name change_contact
+UPDATE contact SET first_name = :first_name, last_name = :last_name, cells = :cells WHERE id = :contact;
+
+-- :name change_zone
+UPDATE lead SET zone = :zone WHERE id = :contact;
+
+-- :name back_in_list
+UPDATE lead SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'waiting' END, due_at = :due_at, reason = ''
+WHERE id = :contact AND state = 'cancelled';
+
+-- :name cancel_gone
+UPDATE lead SET state = 'cancelled', due_at = NULL, reason = 'the row is no longer in the list'
+WHERE campaign_id = :campaign AND state IN ('queued', 'waiting')
+  AND id IN (SELECT id FROM contact WHERE campaign_id = :campaign AND intake < :intake);
+
+-- :name reject
+INSERT INTO rejected (campaign_id, intake, file, row_number, reason, detail, raw)
+VALUES (:campaign, :intake, :file, :row_number, :reason, :detail, :raw);
+
+-- :name forget_rejected
+DELETE FROM rejected WHERE campaign_id = :campaign AND intake < :intake;
+
+-- :name intake_done
+UPDATE campaign SET intake = :intake, columns = :columns, understood = :understood, list_digest = :list_digest
+WHERE id = :campaign;
+
+-- :name outcomes
+SELECT contact.row_number, contact.cells, lead.phone, lead.state, lead.disposition, lead.attempts, lead.due_at, lead.reason,
+       last.call_id, last.agent_id, last.duration_s, last.sentiment, last.code, last.reason,
+       (SELECT min(intended_at) FROM attempt WHERE lead_id = lead.id AND state <> 'void'),
+       last.intended_at,
+       (SELECT sum(cost) FROM attempt WHERE lead_id = lead.id)
+FROM contact JOIN lead ON lead.id = contact.id
+LEFT JOIN attempt AS last ON last.id = (
+    SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1)
+WHERE contact.campaign_id = :campaign
+ORDER BY contact.file, contact.row_number;
+
+-- :name attempts
+SELECT attempt.key, contact.row_number, attempt.phone, attempt.number, attempt.state, attempt.disposition, attempt.status,
+       attempt.call_id, attempt.agent_id, attempt.intended_at, attempt.placed_at, attempt.created_at, attempt.ended_at,
+       attempt.duration_s, attempt.sentiment, attempt.cost, attempt.code, attempt.reason
+FROM attempt JOIN contact ON contact.id = attempt.lead_id
+WHERE attempt.campaign_id = :campaign ORDER BY attempt.id;
+
+-- :name retry_queue
+SELECT contact.row_number, lead.phone, lead.disposition, lead.attempts, lead.due_at, lead.zone, contact.first_name, contact.last_name
+FROM lead JOIN contact ON contact.id = lead.id
+WHERE lead.campaign_id = :campaign AND lead.state = 'waiting' ORDER BY lead.due_at, lead.id;
+
+-- :name rejected
+SELECT file, row_number, reason, detail, raw FROM rejected WHERE campaign_id = :campaign ORDER BY file, row_number, id;
+
+-- :name state_dispositions
+SELECT state, coalesce(disposition, ''), count(*) FROM lead WHERE campaign_id = :campaign GROUP BY 1, 2;
+
+-- :name attempt_states
+SELECT state, count(*) FROM attempt WHERE campaign_id = :campaign GROUP BY state;
+
+-- :name rejected_reasons
+SELECT reason, count(*) FROM rejected WHERE campaign_id = :campaign GROUP BY reason;

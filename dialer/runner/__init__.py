@@ -1,0 +1,243 @@
+"""The one loop: plan, commit, act, absorb. Nothing is done that is not yet written.
+
+Starting and resuming are the same thing: the ledger says what was intended, the list of calls says what became of it,
+and the switchboard goes on from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from dialer.client import CallsClient
+from dialer.client.headers import AnswerNote
+from dialer.core.campaign import Campaign
+from dialer.core.errors import ExitCode
+from dialer.core.lifecycle import LeadState
+from dialer.core.messages import Accepted, Fact, HoldWished, Order, PageSeen, Place, ServerClock
+from dialer.core.reconcile import SEND_WITHIN_S
+from dialer.core.switchboard import BATCH, Switchboard
+from dialer.ledger import CampaignRecord, Ledger
+from dialer.runner.act import carry_out
+from dialer.runner.clock import Clock
+from dialer.runner.gate import Gate
+from dialer.runner.watch import Snapshot, Unwatched, Watch
+
+PROGRESS_EVERY_S: Final = 0.2
+LONGEST_NAP_S: Final = 60.0
+"""The loop looks around at least this often: a machine that slept, or a clock that was set, is noticed."""
+NOTEWORTHY_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended: its exit code, and one line for the user where there is something to say."""
+
+    exit_code: ExitCode
+    reason: str
+    snapshot: Snapshot
+
+
+class Runner:
+    """Runs one campaign until nothing is left to do, or until it is stopped."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        record: CampaignRecord,
+        ledger: Ledger,
+        client: CallsClient,
+        *,
+        account: str,
+        clock: Clock,
+        watch: Watch | None = None,
+        wait: bool = True,
+        limit: int | None = None,
+        only: str | None = None,
+    ) -> None:
+        """``wait=False`` ends the run where it would wait; ``limit`` and ``only`` bound what it places."""
+        self._campaign = campaign
+        self._record = record
+        self._ledger = ledger
+        self._client = client
+        self._account = account
+        self._clock = clock
+        self._watch = watch or Unwatched()
+        self._wait = wait
+        self._limit = limit
+        self._only = only
+        self._gate = Gate(campaign.api.requests_per_minute)
+        now = clock.wall()
+        restored = ledger.restore(record.id, account, now, SEND_WITHIN_S + campaign.api.timeout)
+        self.board = Switchboard(campaign.rules(), restored, now, workspace=ledger.workspace)
+        self._started_at = now
+        self._inbox: list[Fact] = []
+        self._woken = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._next_due: float | None = None
+        self._told_at = float("-inf")
+        self._told_idle: float | None = None
+        client.on_note = self._heard
+
+    def stop(self) -> None:
+        """No new calls: the live ones are followed to their end. The second time: leave at once."""
+        if self.board.stopping:
+            self._scope.cancel()
+            return
+        self.board.stop()
+        self._watch.notice(
+            f"Stopping: no new calls, {self.board.live} live ones are followed to their end. Again to leave at once."
+        )
+        self._woken.set()
+
+    async def run(self) -> RunResult:
+        """The loop. Raises :class:`~dialer.core.errors.LedgerUnusable` if the ledger cannot be written any more."""
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                while not await self._turn(tasks):
+                    await self._rest()
+                tasks.cancel_scope.cancel()
+        return self._result()
+
+    # --- one turn ---------------------------------------------------------------------------------------------------
+
+    async def _turn(self, tasks: TaskGroup) -> bool:
+        """Absorb, plan, commit, act. Returns whether the run is over."""
+        now = self._clock.wall()
+        self._woken = anyio.Event()
+        facts, self._inbox = self._inbox, []
+        for fact in facts:
+            self.board.absorb(self._checked(fact), now)
+        tickets = self._gate.free()
+        self._offer(now, tickets)
+        orders = self.board.plan(now, tickets)
+        self._ledger.commit(self._record.id, self._account, self.board.take_changes())
+        await self._gate.take(len(orders))
+        committed_at = self._clock.boot()
+        for order in orders:
+            tasks.start_soon(self._act, order, committed_at)
+        self._tell(now)
+        return not orders and not self._inbox and (self.board.finished() or self._nothing_now(now))
+
+    def _checked(self, fact: Fact) -> Fact:
+        """Facts that name calls, with what the ledger knows of those calls."""
+        if isinstance(fact, Accepted):
+            return replace(fact, known=bool(self._ledger.bound([fact.call.id])))
+        if isinstance(fact, PageSeen) and fact.scan is not None:
+            return replace(fact, bound=self._ledger.bound(call.id for call in fact.page.calls))
+        return fact
+
+    def _offer(self, now: float, tickets: int) -> None:
+        wanted = min(self.board.wanted(now), tickets, self._limit_left())
+        if not wanted:
+            return
+        leads = self._ledger.claim(self._record.id, now, wanted, self._only)
+        self.board.offer(leads, wanted)
+        self._next_due = None if len(leads) >= wanted else self._ledger.next_due(self._record.id, self._only)
+        if self._only is not None and not leads and self._next_due is None and not self.board.live:
+            self.board.stop()
+
+    def _limit_left(self) -> int:
+        if self._limit is None:
+            return BATCH
+        left = self._limit - self.board.tally.charged
+        if left <= 0:
+            self.board.stop()
+        return max(left, 0)
+
+    async def _act(self, order: Order, committed_at: float) -> None:
+        def may_send() -> bool:
+            slept = self._clock.boot() - committed_at
+            stale = isinstance(order, Place) and self._clock.wall() - order.intended_at > SEND_WITHIN_S
+            return slept <= SEND_WITHIN_S and not stale and self._ledger.held
+
+        self._inbox.append(await carry_out(order, self._client, self._clock.wall, may_send))
+        self._woken.set()
+
+    def _heard(self, note: AnswerNote) -> None:
+        if note.skew_low_s is not None and note.skew_high_s is not None:
+            self._inbox.append(ServerClock(note.skew_low_s, note.skew_high_s))
+        if note.hold_s is not None:
+            self._inbox.append(HoldWished(self._clock.wall() + note.hold_s))
+
+    # --- waiting ----------------------------------------------------------------------------------------------------
+
+    async def _rest(self) -> None:
+        """Wait for an answer, for the next moment that matters, or for the next request to be allowed."""
+        now = self._clock.wall()
+        if self._inbox:
+            return
+        nap_s = self._gate.spacing_s / 2
+        if self._gate.free():
+            nap_s = min(max(self._wake_at(now) - now, 0.001), LONGEST_NAP_S)
+        with anyio.move_on_after(nap_s):
+            await self._woken.wait()
+
+    def _wake_at(self, now: float) -> float:
+        wake_at = self.board.wake_at(now)
+        if self._next_due is not None and not self.board.stopping and self.board.halt is None:
+            opens_at = self.board.requests.opens_at(now)
+            wake_at = min(wake_at, max(self._next_due, opens_at))
+        return wake_at
+
+    def _idle_until(self, now: float) -> float | None:
+        """When there will be something to do, if nothing is live and nothing is due."""
+        if self.board.live or self.board.backlog or self.board.doubts.recovering or self._inbox:
+            return None
+        moments = [self.board.doubts.next_due()] if self.board.doubts.unsettled() else []
+        if self._next_due is not None:
+            moments.append(self._next_due)
+        soonest = max(min(moments, default=float("inf")), self.board.requests.opens_at(now))
+        return soonest if now + NOTEWORTHY_S < soonest < float("inf") else None
+
+    def _nothing_now(self, now: float) -> bool:
+        return not self._wait and self._idle_until(now) is not None
+
+    # --- telling ----------------------------------------------------------------------------------------------------
+
+    def _tell(self, now: float) -> None:
+        if now - self._told_at < PROGRESS_EVERY_S and now >= self._told_at:
+            return
+        self._told_at = now
+        snapshot = self.snapshot(now)
+        self._watch.progress(snapshot)
+        if snapshot.idle_until is not None and snapshot.idle_until != self._told_idle and self._wait:
+            self._told_idle = snapshot.idle_until
+            self._watch.idle(snapshot.idle_until)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Where the campaign stands."""
+        board = self.board
+        return Snapshot(
+            at=now,
+            contacts=sum(board.counts.values()),
+            done=board.settled(),
+            live=board.live,
+            slots=board.slots.ceiling(),
+            placed=board.tally.placed,
+            waiting=board.counts[LeadState.WAITING],
+            queued=board.counts[LeadState.QUEUED],
+            in_doubt=board.doubts.unsettled(),
+            next_due_at=self._next_due,
+            spent=board.purse.spent,
+            requests=board.tally.requests,
+            creates=board.tally.creates,
+            refused_for_slots=board.tally.refused_for_slots,
+            started_at=self._started_at,
+            stopping=board.stopping,
+            idle_until=self._idle_until(now),
+        )
+
+    def _result(self) -> RunResult:
+        board = self.board
+        snapshot = self.snapshot(self._clock.wall())
+        if board.halt is not None:
+            return RunResult(board.halt.exit_code, board.halt.reason, snapshot)
+        left = board.due_left() + board.live + board.doubts.unsettled()
+        if left:
+            return RunResult(ExitCode.WORK_LEFT, "", snapshot)
+        unresolved = board.counts[LeadState.UNRESOLVED]
+        return RunResult(ExitCode.UNRESOLVED if unresolved else ExitCode.DONE, "", snapshot)

@@ -1,0 +1,76 @@
+"""Carries out one order over the client and says what happened, as a fact. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dialer.client import CallsClient
+from dialer.core.errors import ApiError, NotSent
+from dialer.core.messages import (
+    Accepted,
+    CallSeen,
+    Fact,
+    HangUp,
+    Look,
+    LookAtPage,
+    NotAccepted,
+    Order,
+    PageSeen,
+    Place,
+    Reconcile,
+    RequestFailed,
+)
+from dialer.core.wire import CallPage, NewCall
+
+
+async def carry_out(order: Order, client: CallsClient, now: Callable[[], float], may_send: Callable[[], bool]) -> Fact:
+    """Do what the order says. ``may_send`` is asked last thing before a create leaves.
+
+    A call that was hung up is reported as not yet told: a look will say how it really ended.
+    """
+    asked_at = now()
+    try:
+        match order:
+            case Place():
+                return await _place(order, client, may_send)
+            case Look():
+                return CallSeen(await client.get_call(order.call_id), asked_at)
+            case LookAtPage():
+                page = await client.list_calls(page=order.page, direction="outbound")
+                return PageSeen(page, asked_at)
+            case Reconcile():
+                return PageSeen(await _scan(order, client), asked_at, order.scan)
+            case HangUp():
+                await client.end_call(order.call_id)
+                return RequestFailed(order, ApiError("ended; its outcome is still to be seen"))
+    except ApiError as error:
+        assert not isinstance(order, Place)
+        return RequestFailed(order, error)
+
+
+async def _place(order: Place, client: CallsClient, may_send: Callable[[], bool]) -> Fact:
+    names = {"first_name": order.first_name, "last_name": order.last_name}
+    contact = {name: value for name, value in names.items() if value}
+    call = NewCall(
+        agent_id=order.agent_id,
+        phone_number=order.phone,
+        contact=contact or None,
+        metadata=order.metadata,
+    )
+    if not may_send():
+        return NotAccepted(order.attempt, NotSent("the intent was too old to be sent", code="stale"))
+    try:
+        return Accepted(order.attempt, await client.create_call(call, attempt=order.attempt))
+    except ApiError as error:
+        return NotAccepted(order.attempt, error)
+
+
+async def _scan(order: Reconcile, client: CallsClient) -> CallPage:
+    return await client.list_calls(
+        page=order.page,
+        agent_id=order.agent_id,
+        direction="outbound",
+        from_date=datetime.fromtimestamp(order.from_at, UTC),
+        to_date=datetime.fromtimestamp(order.to_at, UTC),
+    )
