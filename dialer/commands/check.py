@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from dialer.commands.common import Options, ledger_path, local_time, masked, plural
+from dialer.commands.common import Options, ledger_path, length, local_time, masked, plural
 from dialer.commands.run import sandbox_rules
 from dialer.core.campaign import Campaign, load_campaign
 from dialer.core.errors import ContactsError, ExitCode
@@ -95,15 +95,22 @@ def _when(campaign: Campaign, contacts: dict[str, NewContact], now: float) -> st
     return f"hours       {said}\n"
 
 
+def _waits(campaign: Campaign) -> str:
+    retry = campaign.retry
+    waits = {"busy": retry.busy, "no_answer": retry.no_answer, "voicemail": retry.voicemail, "failed": retry.failed}
+    return (
+        ", ".join(f"{word} after {', '.join(map(length, spans))}" for word, spans in waits.items() if spans) or "none"
+    )
+
+
 def _pace(campaign: Campaign) -> str:
     agents = ", ".join(f"{agent.id} (weight {agent.weight:g})" for agent in campaign.agents)
     api, retry = campaign.api, campaign.retry
     money = "no limit" if campaign.limits.max_cost is None else f"at most {campaign.limits.max_cost:g} API cost units"
     return (
         f"agents      {agents}\n"
-        f"pace        at most {campaign.pacing.max_concurrent} calls at once, {api.requests_per_minute} requests a minute, "
-        f"{api.requests_per_day} a day, at {api.base_url}\n"
-        f"retries     at most {retry.max_attempts} attempts each; busy {len(retry.busy)}, no_answer {len(retry.no_answer)}, "
-        f"voicemail {len(retry.voicemail)}, failed {len(retry.failed)} waits set\n"
+        f"pace        at most {campaign.pacing.max_concurrent} calls at once, "
+        f"{api.requests_per_minute} requests a minute, {api.requests_per_day} a day, at {api.base_url}\n"
+        f"retries     at most {retry.max_attempts} attempts each; {_waits(campaign)}\n"
         f"money       {money}\n"
     )

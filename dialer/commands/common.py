@@ -81,6 +81,14 @@ def local_time(moment: float, now: float) -> str:
     )
 
 
+def length(seconds: float) -> str:
+    """A length of time for people: "3 s", "12 min", "4 h"."""
+    for unit_s, word, until in ((1.0, "s", 90.0), (60.0, "min", 90.0), (3600.0, "h", 48.0)):
+        if seconds / unit_s < until:
+            return f"{seconds / unit_s:.3g} {word}" if seconds < 10 else f"{round(seconds / unit_s, 1):g} {word}"
+    return f"{seconds / 86_400:.3g} d"
+
+
 def masked(phone: str) -> str:
     """A number that can be recognised by whoever knows it: +1212•••0101."""
     return f"{phone[:-7]}•••{phone[-4:]}" if len(phone) > 9 else "•••"

@@ -38,5 +38,5 @@ def _name(ledger: Path) -> str:
 
 
 def _finished(reader: LedgerReader, name: str) -> bool:
-    states = dict(reader.rows("counts", campaign=reader.campaign(name).id))
+    states: dict[str, int] = dict(reader.rows("counts", campaign=reader.campaign(name).id))
     return bool(states) and not any(states.get(state) for state in ("queued", "waiting", "dialing"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from typing import Final
+from typing import Final, Never
 
 from tqdm import tqdm
 
-from dialer.commands.common import local_time
+from dialer.commands.common import length, local_time
 from dialer.runner.watch import Snapshot
 
 PLAIN_EVERY_S: Final = 10.0
@@ -50,22 +50,15 @@ def describe(snapshot: Snapshot, rate: _Rate) -> str:
         parts.append(f"spent {snapshot.spent:.2f}")
     left_s = rate.left_s(snapshot.contacts)
     if left_s is not None and snapshot.done < snapshot.contacts:
-        parts.append(f"about {_length(left_s)} left")
+        parts.append(f"about {length(max(left_s, 1.0))} left")
     return " · ".join(parts)
-
-
-def _length(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 class BarDisplay:
     """A tqdm bar for a terminal."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Never] | None = None
         self._rate = _Rate()
 
     def progress(self, snapshot: Snapshot) -> None:

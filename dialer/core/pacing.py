@@ -49,12 +49,14 @@ class Slots:
 
     ``most`` is the user's ceiling, ``learned`` the number of calls that were live when the API last said that all slots
     are taken (None before it ever did). Creates unanswered at once grow with the square root of what was accepted,
-    so the ceiling is met softly.
+    so the ceiling is met softly. Below the learned ceiling a call that ends is a reason to try at once; above it only
+    single probes go, ever more seldom while they are refused.
     """
 
     most: int
     learned: int | None = None
-    pause: Pause = field(default_factory=lambda: Pause(2.0, 180.0, "slots"))
+    held_until: float = float("-inf")
+    probe: Pause = field(default_factory=lambda: Pause(2.0, 180.0, "slots"))
     accepted_in_row: int = 0
     _refused_at: float = float("-inf")
 
@@ -64,23 +66,23 @@ class Slots:
 
     def room(self, now: float, occupied: int, unanswered: int) -> int:
         """How many creates may leave now. ``occupied`` counts live, unanswered and freshly uncertain calls."""
-        if not self.pause.over(now):
+        if now < self.held_until:
             return 0
         at_once = 1 + isqrt(self.accepted_in_row) - unanswered
         room = min(self.ceiling() - occupied, at_once)
-        if room <= 0 and self._may_probe(occupied, unanswered):
+        if room <= 0 and self._may_probe(now, occupied, unanswered):
             return 1
         return max(room, 0)
 
-    def _may_probe(self, occupied: int, unanswered: int) -> bool:
-        return self.learned is not None and unanswered == 0 and occupied < self.most
+    def _may_probe(self, now: float, occupied: int, unanswered: int) -> bool:
+        return self.learned is not None and unanswered == 0 and occupied < self.most and self.probe.over(now)
 
     def accepted(self, live: int) -> None:
         """A create was accepted; ``live`` calls are up with it."""
         self.accepted_in_row += 1
         if self.learned is not None and live > self.learned:
             self.learned = live
-            self.pause.clear()
+            self.probe.clear()
 
     def refused(self, now: float, intended_at: float, live: int, call_length_s: float) -> None:
         """The API had no slot while ``live`` of our calls were up: hold all lines, longer each time."""
@@ -88,22 +90,23 @@ class Slots:
         if self.learned is None or live < self.learned:
             self.learned = live
             if not burst:
-                self.pause.failures = 0
+                self.probe.failures = 0
         self.accepted_in_row = 0
         if burst:
             return
         self._refused_at = now
-        self.pause.fail(now, min(30.0, 4 * call_length_s) if live == 0 else max(2.0, 4 * call_length_s))
+        self.probe.fail(now, min(30.0, 4 * call_length_s) if live == 0 else max(2.0, 4 * call_length_s))
+        self.held_until = self.probe.until
 
     def freed(self) -> None:
         """One of our calls ended: a reason to try at once, below the ceiling."""
-        self.pause.until = float("-inf")
+        self.held_until = float("-inf")
 
-    def probe_at(self, occupied: int) -> float | None:
-        """When a create above the learned ceiling may be tried, if only time is in the way."""
-        if self.learned is None or occupied >= self.most:
-            return None
-        return self.pause.until
+    def next_try_at(self, occupied: int) -> float | None:
+        """When a create may be tried, if only time is in the way."""
+        if self.learned is not None and occupied >= self.ceiling():
+            return self.probe.until if occupied < self.most else None
+        return self.held_until
 
 
 @dataclass(slots=True)

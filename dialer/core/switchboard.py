@@ -68,6 +68,8 @@ BATCH: Final = 64
 """Leads taken from the ledger at once."""
 CREATES_PER_LOOK: Final = 8
 BLOCKED_FOR_S: Final = 60.0
+SOON_S: Final = 2.0
+"""An answer is expected within this; later ones are still taken, but no longer waited for."""
 REFUSALS_IN_ROW: Final = 3
 """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
 HANG_UP_AGAIN_S: Final = (15.0, 60.0, 120.0, 300.0)
@@ -149,7 +151,7 @@ class Switchboard:
         self._changes: list[Change] = []
         self._hand: list[Lead] = []
         self._by_call: dict[str, str] = {}
-        self._unanswered = 0
+        self._unanswered: dict[str, float] = {}
         self._deadlines: list[tuple[float, str]] = []
         self._settling: dict[str, Settling] = {}
         self._thin: dict[str, Settling] = {}
@@ -200,7 +202,7 @@ class Switchboard:
         """How many due leads could be dialed right now, if there are tickets for them."""
         if not self._dialing(now) or self.agents.pick(now) is None:
             return 0
-        return min(self.slots.room(now, self.occupied(now), self._unanswered), BATCH)
+        return min(self.slots.room(now, self.occupied(now), self._awaited(now)), BATCH)
 
     def offer(self, leads: list[Lead], wanted: int) -> None:
         """Due leads from the ledger, the most urgent first; those not dialed in the next plan stay where they are."""
@@ -215,7 +217,7 @@ class Switchboard:
             and self.requests.left() > 5 + len(self.lines) // 10
             and self.network.over(now)
             and not (self.network.failures and self._unanswered)
-            and self.breaker.room(now, self._unanswered)
+            and self.breaker.room(now, len(self._unanswered))
             and self.purse.allows(len(self.lines) + len(self.doubts))
         )
 
@@ -253,7 +255,16 @@ class Switchboard:
         return self.tracker.next_straggler(now) or self.doubts.next_order(now) or self._settling_look(now)
 
     def _binding(self, now: float) -> bool:
-        return self.backlog and self.slots.room(now, self.occupied(now), self._unanswered) == 0
+        return self.backlog and self.slots.room(now, self.occupied(now), self._awaited(now)) == 0
+
+    def _awaited(self, now: float) -> int:
+        """Creates whose answer is still to be expected soon; one that hangs does not hold up all others."""
+        awaited = 0
+        for intended_at in reversed(self._unanswered.values()):
+            if now - intended_at > SOON_S:
+                break
+            awaited += 1
+        return awaited
 
     def _create(self, now: float) -> Place | None:
         while self._hand:
@@ -288,7 +299,7 @@ class Switchboard:
         attempt = Attempt(key, dialing, agent_id, AttemptState.INTENDED, now)
         self.lines[key] = Line(attempt)
         self.agents.gave(agent_id)
-        self._unanswered += 1
+        self._unanswered[key] = now
         self._creates_since_look += 1
         self.tally.creates += 1
         self.tally.charged += 1
@@ -307,8 +318,9 @@ class Switchboard:
         moments += [item.next_look_at() for item in self._thin.values()]
         if self.backlog:
             moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
-            probe_at = self.slots.probe_at(self.occupied(now))
-            moments += [] if probe_at is None or self._unanswered else [probe_at]
+            try_at = self.slots.next_try_at(self.occupied(now))
+            moments += [] if try_at is None else [try_at]
+            moments += [next(reversed(self._unanswered.values())) + SOON_S] if self._unanswered else []
         soonest = min((moment for moment in moments if moment > now), default=float("inf"))
         if any(moment <= now for moment in moments[:2]):
             soonest = now
@@ -343,7 +355,7 @@ class Switchboard:
         line = self.lines.get(attempt_key)
         if line is None or line.attempt.state is not AttemptState.INTENDED:
             return None
-        self._unanswered -= 1
+        del self._unanswered[attempt_key]
         self.agents.answered(line.attempt.agent_id, charged=charged)
         return line
 
@@ -362,7 +374,7 @@ class Switchboard:
         self._invalid_in_row = 0
         self.agents.ready(line.attempt.agent_id)
         self.tally.placed += 1
-        self.slots.accepted(len(self.lines) - self._unanswered)
+        self.slots.accepted(len(self.lines) - len(self._unanswered))
         attempt = line.attempt
         self._place(line, call, now, found=False)
         wrong_phone = call.phone_number is not None and not same_number(call.phone_number, attempt.lead.phone)
@@ -458,7 +470,7 @@ class Switchboard:
     def _hold(self, attempt: Attempt, error: errors.TryLater, now: float) -> None:
         if error.code == errors.NO_SLOTS:
             self.tally.refused_for_slots += 1
-            live = len(self.lines) - self._unanswered
+            live = len(self.lines) - len(self._unanswered)
             self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s)
         elif error.code == errors.AGENT_NOT_READY:
             self.agents.not_ready(attempt.agent_id, now)

@@ -66,16 +66,24 @@ class PretendCall:
 
     def status(self, now: float) -> str:
         """The status at ``now``."""
-        if self.cut_at is not None and now >= self.cut_at and self.cut_at < self.steps[-1][0]:
+        if self.was_cut() and now >= self.ends_at():
+            assert self.cut_at is not None
             return CallStatus.COMPLETED if self._connected(self.cut_at) else CallStatus.NO_ANSWER
         return self.steps[max(bisect_right(self.steps, now, key=lambda step: step[0]) - 1, 0)][1]
 
     def _connected(self, moment: float) -> bool:
         return any(status == CallStatus.IN_PROGRESS and at <= moment for at, status in self.steps)
 
+    def _natural_end(self) -> float:
+        return self.steps[-1][0] if is_final(self.steps[-1][1]) else float("inf")
+
+    def was_cut(self) -> bool:
+        """Whether somebody ended it before its natural end."""
+        return self.cut_at is not None and self.cut_at < self._natural_end()
+
     def ends_at(self) -> float:
         """When it ends or ended; infinity for a call that is stuck."""
-        natural = self.steps[-1][0] if is_final(self.steps[-1][1]) else float("inf")
+        natural = self._natural_end()
         return natural if self.cut_at is None else min(natural, self.cut_at)
 
 
@@ -259,13 +267,11 @@ class Exchange:
 
     def shows_details(self, call: PretendCall, now: float) -> bool:
         """Whether length, cost and sentiment of an ended call are there."""
-        if call.cut_at is not None and call.ends_at() == call.cut_at:
-            return now >= call.cut_at
-        return now >= call.details_at
+        return now >= (call.ends_at() if call.was_cut() else call.details_at)
 
     def talked_s(self, call: PretendCall) -> float:
         """Seconds of talk of an ended call, before speed."""
-        if call.cut_at is None or call.ends_at() != call.cut_at:
+        if call.cut_at is None or not call.was_cut():
             return call.talk_s
         talked = [call.cut_at - at for at, status in call.steps if status == CallStatus.IN_PROGRESS]
         return float(round(max(talked, default=0.0) * self.rules.speed)) if talked else 0.0

@@ -31,7 +31,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         access_log=False,
-        log_level="error",
+        log_level="critical",
         lifespan="off",
         ws="none",
         http="h11",

@@ -154,7 +154,8 @@ class Runner:
             stale = isinstance(order, Place) and self._clock.wall() - order.intended_at > SEND_WITHIN_S
             return slept <= SEND_WITHIN_S and not stale and self._ledger.held
 
-        self._inbox.append(await carry_out(order, self._client, self._clock.wall, may_send))
+        fact = await carry_out(order, self._client, self._clock.wall, may_send)
+        self._inbox.append(fact)  # not in one line: the loop may have exchanged the inbox while we waited
         self._woken.set()
 
     def _heard(self, note: AnswerNote) -> None:
