@@ -7,12 +7,13 @@ enforces it.
 floor  rooms
 ====== ==============================================================================================
 0      ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance``
-1      ``core.messages`` · ``rehearsal.script`` ``rehearsal.exchange``
-2      ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking`` ``core.reconcile``
+1      ``core.messages`` · ``rehearsal.script``
+2      ``rehearsal.exchange`` · ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking``
+       ``core.reconcile``
 3      ``core.campaign`` ``core.doubts``
 4      ``core.switchboard``
-5      ``intake`` · ``client`` · ``ledger`` · ``reports``
-6      ``runner`` · ``rehearsal`` (the sandbox)
+5      ``client`` · ``ledger``
+6      ``intake`` · ``reports`` · ``runner`` · ``rehearsal`` (the sandbox)
 7      ``commands``
 8      ``cli``
 ====== ==============================================================================================

@@ -82,6 +82,7 @@ class Doubts:
         self._restored = set(self._open)
         self._scan: Scan | None = None
         self._group: list[Doubt] = []
+        self._finished: Scan | None = None
         self._asking = False
         self._scan_ids = 0
         self._looks: deque[str] = deque()
@@ -200,7 +201,7 @@ class Doubts:
         scan.absorb(fact.page, fact.bound)
         if not scan.done:
             return []
-        group, self._group, self._scan = self._group, [], None
+        group, self._group, self._scan, self._finished = self._group, [], None, scan
         calls = by_number(scan.calls.values())
         verdicts: list[Bound | Absent] = []
         for doubt in group:
@@ -208,6 +209,11 @@ class Doubts:
                 found = self._judge(doubt, scan, calls, now)
                 verdicts += [found] if found else []
         return verdicts
+
+    def take_finished(self) -> Scan | None:
+        """The scan that has just come to its end, once: for the journal."""
+        scan, self._finished = self._finished, None
+        return scan
 
     def absorb_look(self, call: Call, now: float) -> Bound | None:
         """The details of a candidate, asked for to see whether its metadata names the attempt."""

@@ -199,8 +199,13 @@ class Requests:
     def opens_at(self, now: float) -> float:
         """When a request may leave: now, or after the silence, or when the next day begins."""
         if not self.left():
-            return max(self.hush.until, (now // DAY_S + 1) * DAY_S)
+            return max(self.hush.until, self.next_day_at(now))
         return max(self.hush.until, now)
+
+    @staticmethod
+    def next_day_at(now: float) -> float:
+        """When the quota is new: midnight, UTC."""
+        return (now // DAY_S + 1) * DAY_S
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ from dialer.core.messages import (
 from dialer.core.pacing import Agents, Breaker, Pause, Requests, Slots
 from dialer.core.reconcile import ATTEMPT_KEY, SkewMeter, same_number
 from dialer.core.retry import after_attempt
-from dialer.core.tracking import Tracker
+from dialer.core.tracking import Eagerness, Tracker
 from dialer.core.wire import STATUS_STEPS, Call, CallStatus, is_final
 
 CAMPAIGN_KEY: Final = "dialer_campaign"
@@ -214,7 +214,7 @@ class Switchboard:
             not self.stopping
             and self.halt is None
             and not self.doubts.recovering
-            and self.requests.left() > 5 + len(self.lines) // 10
+            and self.requests.left() > self._kept_for_looks()
             and self.network.over(now)
             and not (self.network.failures and self._unanswered)
             and self.breaker.room(now, len(self._unanswered))
@@ -244,7 +244,7 @@ class Switchboard:
             return self._hang_ups.pop()
         if self.doubts.recovering and (scan := self.doubts.next_order(now)):
             return scan
-        if sweep := self.tracker.next_sweep(now, binding=self._binding(now)):
+        if sweep := self.tracker.next_sweep(now, self._eagerness(now)):
             return sweep
         if self._creates_since_look >= CREATES_PER_LOOK and (order := self._look(now)):
             return order
@@ -254,8 +254,19 @@ class Switchboard:
         self._creates_since_look = 0
         return self.tracker.next_straggler(now) or self.doubts.next_order(now) or self._settling_look(now)
 
-    def _binding(self, now: float) -> bool:
-        return self.backlog and self.slots.room(now, self.occupied(now), self._awaited(now)) == 0
+    def _eagerness(self, now: float) -> Eagerness:
+        if self.requests.left() <= 2 * self._kept_for_looks():
+            return Eagerness.THRIFTY
+        full = self.slots.room(now, self.occupied(now), self._awaited(now)) == 0
+        return Eagerness.BINDING if self.backlog and full else Eagerness.IDLE
+
+    def out_of_quota(self) -> bool:
+        """Whether the day's requests are used, as far as they may be."""
+        return self.requests.left() <= (0 if self.lines else self._kept_for_looks())
+
+    def _kept_for_looks(self) -> int:
+        """Requests of the day that creates must leave, so that live calls can be followed to their end."""
+        return 5 + len(self.lines) // 10
 
     def _awaited(self, now: float) -> int:
         """Creates whose answer is still to be expected soon; one that hangs does not hold up all others."""
@@ -314,7 +325,7 @@ class Switchboard:
 
     def wake_at(self, now: float) -> float:
         """When :meth:`plan` may have something new if no fact and no due lead comes before (UTC seconds)."""
-        moments = [self.tracker.wake_at(binding=self._binding(now)), self.doubts.wake_at()]
+        moments = [self.tracker.wake_at(now, self._eagerness(now)), self.doubts.wake_at()]
         moments += [item.next_look_at() for item in self._thin.values()]
         if self.backlog:
             moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
@@ -513,7 +524,11 @@ class Switchboard:
         if fact.scan is None:
             self.tracker.page_done(fact.page, now)
             return
-        for verdict in self.doubts.absorb_page(fact, now):
+        verdicts = self.doubts.absorb_page(fact, now)
+        if (scan := self.doubts.take_finished()) is not None:
+            read = {"agent_id": scan.agent_id, "calls": len(scan.calls), "pages": scan.page, "complete": scan.complete}
+            self._changes.append(Note("scan", now, read))
+        for verdict in verdicts:
             if isinstance(verdict, Bound):
                 self._bind(verdict, now)
             else:
@@ -624,6 +639,9 @@ class Switchboard:
             line = self.lines.get(key)
             if line is None or line.attempt.call_id is None:
                 continue
+            if self.requests.opens_at(now) > now:  # it cannot be ended now, nor could its end be seen
+                heapq.heappush(self._deadlines, (self.requests.opens_at(now) + HANG_UP_AGAIN_S[0], key))
+                continue
             if line.hang_ups >= len(HANG_UP_AGAIN_S):
                 self._lose(line, f"the call would not end; its last status was '{line.status}'", now)
                 continue
@@ -658,6 +676,7 @@ class Switchboard:
             self._halt_for(error)
         match order:
             case Reconcile():
+                self._changes.append(Note("scan_failed", now, {"agent_id": order.agent_id, "reason": str(error)}))
                 self.doubts.failed(order, now, soon=limited)
             case LookAtPage():
                 self.tracker.failed(None, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from enum import Enum
 from math import ceil, log
 from typing import Final
 
@@ -29,6 +30,18 @@ LAG_ALLOWED_S: Final = 15.0
 STRIKES: Final = 3
 SINGLES_FOR_S: Final = 600.0
 MAX_SWEEP_PAGES: Final = 60
+
+
+THRIFTY_LENGTHS: Final = 2.0
+"""While the day's requests run out, a sweep is due only when most calls must have ended."""
+
+
+class Eagerness(Enum):
+    """How much it is worth to notice the end of a call at once."""
+
+    BINDING = "contacts wait for slots"
+    IDLE = "slots are free: nobody waits"
+    THRIFTY = "the day's requests are running out"
 
 
 @dataclass(slots=True)
@@ -94,16 +107,20 @@ class Tracker:
                 return Look(call.call_id)
         return None
 
-    def next_sweep(self, now: float, *, binding: bool) -> Look | LookAtPage | None:
-        """The request that tells most about all calls, if one is due. ``binding``: contacts wait for slots."""
+    def next_sweep(self, now: float, eager: Eagerness) -> Look | LookAtPage | None:
+        """The request that tells most about all calls, if one is due."""
         if now < self._held_until or not self.calls or self._asking:
             return None
         if self._sweep is not None:
             return self._ask(self._sweep)
-        if now < self._due_at(binding=binding):
+        if now < self._due_at(now, eager):
             return None
-        if len(self.calls) == 1 or now < self._singles_until:
-            return self._single(now, binding=binding)
+        if self._by_singles(now):
+            call = self._longest_unseen()
+            if call is None:
+                return None
+            call.looking = True
+            return Look(call.call_id)
         self._sweep = Sweep(now, dict.fromkeys(self.calls))
         return self._ask(self._sweep)
 
@@ -112,36 +129,40 @@ class Tracker:
         page = sweep.read + 1
         return LookAtPage(self._ascending_pages - sweep.read if self._ascending_pages else page)
 
-    def _single(self, now: float, *, binding: bool) -> Look | None:
-        call = min(
-            (call for call in self.calls.values() if not call.looking), key=lambda call: call.seen_at, default=None
-        )
-        if call is None or now < call.seen_at + self._interval(binding=binding):
-            return None
-        call.looking = True
-        return Look(call.call_id)
+    def _by_singles(self, now: float) -> bool:
+        return len(self.calls) == 1 or now < self._singles_until
 
-    def _interval(self, *, binding: bool) -> float:
+    def _longest_unseen(self) -> Tracked | None:
+        unasked = (call for call in self.calls.values() if not call.looking)
+        return min(unasked, key=lambda call: call.seen_at, default=None)
+
+    def _interval(self, eager: Eagerness) -> float:
+        if eager is Eagerness.THRIFTY:
+            return THRIFTY_LENGTHS * self.mean_s
+        binding = eager is Eagerness.BINDING
         live = len(self.calls)
-        most = MOST_BINDING_S if binding else MOST_IDLE_S
         interval = self.mean_s * (SHARE_BINDING if binding else SHARE_IDLE)
         if live > ENDS_WORTH_A_PAGE:
             interval = max(interval, -self.mean_s * log(1 - ENDS_WORTH_A_PAGE / live))
         else:
             interval = max(interval, self.mean_s / 4)
-        return min(max(interval, LEAST_S), most)
+        return min(max(interval, LEAST_S), MOST_BINDING_S if binding else MOST_IDLE_S)
 
-    def _due_at(self, *, binding: bool) -> float:
-        interval = self._interval(binding=binding)
+    def _due_at(self, now: float, eager: Eagerness) -> float:
+        interval = self._interval(eager)
         oldest = next(iter(self.calls.values()))
         since = max(self._swept_at, oldest.placed_at)
-        if not self.learned:  # nothing is known of lengths: look soon, then ever more seldom
+        if self._by_singles(now):
+            unseen = self._longest_unseen()
+            if unseen is None:
+                return float("inf")
+            since = unseen.seen_at
+        if not self.learned and eager is not Eagerness.THRIFTY:
+            # nothing is known of lengths: look soon, then ever more seldom
             interval = min(interval, max(0.25, (since - oldest.placed_at) / 2))
-        if len(self.calls) == 1 or since < self._singles_until:
-            since = min(call.seen_at for call in self.calls.values())
         return since + interval
 
-    def wake_at(self, *, binding: bool) -> float:
+    def wake_at(self, now: float, eager: Eagerness) -> float:
         """When :meth:`next_sweep` or :meth:`next_straggler` may have something, if no fact comes before."""
         if not self.calls:
             return float("inf")
@@ -149,7 +170,7 @@ class Tracker:
             return self._held_until
         if self._asking:
             return float("inf")
-        return self._held_until if self._sweep is not None else max(self._due_at(binding=binding), self._held_until)
+        return self._held_until if self._sweep is not None else max(self._due_at(now, eager), self._held_until)
 
     def seen(self, call_id: str, asked_at: float) -> None:
         """A look or a page shows the call live."""
@@ -213,7 +234,7 @@ class Tracker:
             if age < LAG_ALLOWED_S and age < self.mean_s * 2:
                 continue
             astray += call.created_at > oldest + 1 and age >= LAG_ALLOWED_S
-            gap = max(self._interval(binding=False), 0.15 * age)
+            gap = max(self._interval(Eagerness.IDLE), 0.15 * age)
             if not call.looking and now - call.seen_at >= min(gap, 60.0):
                 self._looks.append(call_id)
         self._strikes = self._strikes + 1 if astray else 0

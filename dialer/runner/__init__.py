@@ -115,6 +115,7 @@ class Runner:
         self._offer(now, tickets)
         orders = self.board.plan(now, tickets)
         self._ledger.commit(self._record.id, self._account, self.board.take_changes())
+        self._look_ahead()
         await self._gate.take(len(orders))
         committed_at = self._clock.boot()
         for order in orders:
@@ -136,8 +137,11 @@ class Runner:
             return
         leads = self._ledger.claim(self._record.id, now, wanted, self._only)
         self.board.offer(leads, wanted)
-        self._next_due = None if len(leads) >= wanted else self._ledger.next_due(self._record.id, self._only)
-        if self._only is not None and not leads and self._next_due is None and not self.board.live:
+
+    def _look_ahead(self) -> None:
+        """When the next contact is due, now that everything is written."""
+        self._next_due = None if self.board.backlog else self._ledger.next_due(self._record.id, self._only)
+        if self._only is not None and self._next_due is None and not self.board.backlog and not self.board.live:
             self.board.stop()
 
     def _limit_left(self) -> int:
@@ -185,7 +189,9 @@ class Runner:
         return wake_at
 
     def _idle_until(self, now: float) -> float | None:
-        """When there will be something to do, if nothing is live and nothing is due."""
+        """When there will be something to do, if nothing is live and nothing is due, or the day's requests are used."""
+        if self.board.out_of_quota():
+            return self.board.requests.next_day_at(now)
         if self.board.live or self.board.backlog or self.board.doubts.recovering or self._inbox:
             return None
         moments = [self.board.doubts.next_due()] if self.board.doubts.unsettled() else []

@@ -1,0 +1,68 @@
+"""An event loop whose clock jumps to the next timer: days pass in milliseconds, in the order in which they would.
+
+Nothing here may wait for a thread, a socket or a process: with no timer and nothing ready the loop is deadlocked, and
+says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+
+_Result = TypeVar("_Result")
+_TURN_S = 1e-7
+"""Every turn takes a moment: float residue would otherwise re-arm a timer at the same instant for ever."""
+
+
+class Deadlock(RuntimeError):
+    """Nothing is ready and no timer runs: the program would wait for ever."""
+
+
+class _Selector(selectors.SelectSelector):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += _TURN_S
+        ready = super().select(0)
+        if ready:
+            return ready
+        if timeout is None:
+            raise Deadlock("nothing is ready and no timer runs")
+        self.now += max(timeout, 0.0)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._virtual = _Selector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        return self._virtual.now
+
+
+class VirtualClock:
+    """The clocks of :mod:`dialer.runner.clock` in virtual time. ``start`` is the wall's time at the loop's zero."""
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        self.set_back_s = 0.0
+
+    def wall(self) -> float:
+        return self.start + asyncio.get_running_loop().time() - self.set_back_s
+
+    def boot(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def run_virtually(main: Callable[..., Awaitable[_Result]], *args: Any) -> _Result:  # whatever main takes
+    """Run ``main`` in virtual time."""
+    return anyio.run(main, *args, backend_options={"loop_factory": VirtualLoop})
