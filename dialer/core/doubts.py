@@ -28,6 +28,9 @@ from dialer.core.wire import Call
 
 RETRIES_S: Final = (30.0, 120.0, 600.0, 1800.0, 3600.0, 21_600.0, 86_400.0)
 """Waits after scans that failed, and between late sweeps for unresolved contacts."""
+REPEATS: Final = 3
+REPEAT_S: Final = 2.0
+"""An incomplete scan is repeated at once, this often and this far apart, before it counts as failed."""
 GROUP_S: Final = 3600.0
 """Doubts whose windows lie this close share a scan."""
 FIRST_LOOK_S: Final = 1.0
@@ -60,6 +63,7 @@ class Doubt:
     """Complete scans that did not show it, far enough apart."""
     last_scan_at: float = float("-inf")
     failures: int = 0
+    incomplete: int = 0
     witnessed: bool = False
     judged: bool = False
     """A complete scan has been read for it since this runner started."""
@@ -236,7 +240,11 @@ class Doubts:
         if exact:
             return Bound(attempt, exact[0])
         if not scan.complete:
-            self._later(doubt, now)
+            doubt.incomplete += 1
+            if doubt.incomplete % REPEATS:
+                doubt.next_at = now + REPEAT_S
+            else:
+                self._later(doubt, now)
             return None
         doubt.judged = True
         candidates = self._not_foreign(doubt, known)

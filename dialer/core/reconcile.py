@@ -120,7 +120,8 @@ class Scan:
         shrunk = (
             self._first_total is not None and last.total < self._first_total
         )  # something slipped past a page's edge
-        return len(self.calls) >= last.total and not shrunk
+        grown_at_its_head = self._sorted and self.page > 1  # what is missing is younger than this scan
+        return not shrunk and (len(self.calls) >= last.total or grown_at_its_head)
 
 
 def same_number(one: str | None, other: str) -> bool:

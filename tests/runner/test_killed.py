@@ -11,6 +11,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from dialer.core.errors import ExitCode
 from dialer.rehearsal.exchange import Exchange
 from dialer.rehearsal.store import CallStore
 from tests.support.laws import check_ledger, check_network
@@ -32,7 +33,7 @@ max_concurrent = 40
 max_attempts = 3
 busy = ["200ms"]
 no_answer = ["300ms", "500ms"]
-uncertain_horizon = "3s"
+uncertain_horizon = "1s"
 uncertain_scans = 2
 uncertain_scan_gap = "500ms"
 [hours]
@@ -51,9 +52,8 @@ def test_a_campaign_killed_twenty_times_calls_nobody_twice_and_forgets_nobody(tm
     store = tmp_path / "network.jsonl"
     chance = random.Random(20)
     kills = 0
-    with sandbox_process(
-        "--speed", "60", "--slots", "25", "--seed", "3", "--store", str(store), "--set", "echo=none"
-    ) as url:
+    network = ["--speed", "60", "--slots", "25", "--seed", "3", "--store", str(store), "--set", "echo=none"]
+    with sandbox_process(*network) as url:
         (tmp_path / "campaign.toml").write_text(CAMPAIGN.format(url=url))
         while kills < KILLS:
             runner = start_run(tmp_path)
@@ -64,7 +64,7 @@ def test_a_campaign_killed_twenty_times_calls_nobody_twice_and_forgets_nobody(tm
             runner.kill()
             finish(runner)
         code, said = finish(start_run(tmp_path))
-    assert code == 0, said
+    assert code in {ExitCode.DONE, ExitCode.UNRESOLVED}, said
 
     exchange = Exchange()
     CallStore(store).load(exchange, time.time())
@@ -93,6 +93,9 @@ def _check_reports(reports: Path, rows: int, exchange: Exchange) -> None:
     assert len({row["input_phone"] for row in outcomes}) == CONTACTS
     assert sorted(row["reason"] for row in rejected) == ["duplicate", "phone_invalid"]
     for row in outcomes:
+        if row["state"] == "unresolved":  # only what nothing can tell: the create that truly never left
+            assert row["phone"] not in {call.phone for call in exchange.calls.values()}
+            continue
         assert exchange.calls[row["call_id"]].status(float("inf")) == row["disposition"]
         made = [call for call in exchange.calls.values() if call.phone == row["phone"]]
         assert len(made) == int(row["attempts"])
