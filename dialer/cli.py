@@ -111,8 +111,14 @@ def _run_options(arguments: argparse.Namespace) -> RunOptions:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above zero")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port (0 to 65535)")
     return int(text)
 
 
@@ -163,7 +169,7 @@ def _add_commands(
 
 def _add_sandbox(add: argparse.ArgumentParser) -> None:
     add.add_argument("--host", default="127.0.0.1")
-    add.add_argument("--port", type=int, default=8765, help="0: any free one; the address is printed")
+    add.add_argument("--port", type=_port, default=8765, help="0: any free one; the address is printed")
     add.add_argument("--speed", type=float, metavar="N", help="calls are N times shorter")
     add.add_argument("--slots", type=int, metavar="N", help="calls that may be live at once")
     add.add_argument("--seed", type=int, metavar="N")

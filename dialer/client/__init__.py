@@ -59,8 +59,8 @@ _NEVER_SENT: Final = (
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
 )
+"""Proof where a transport tells nothing of its progress. Ours tells."""
 _SENDING: Final = "http11.send_request_headers.started"
 _Answer = TypeVar("_Answer")
 
@@ -224,6 +224,7 @@ class CallsClient:
         except Unreadable as error:
             problem = f"the answer is {error}" if not said else f"the answer has {error}"
         code, message = read_error(said)
+        code = code and self._clean(code)
         if 200 <= status < 300 and code not in REMEDIES:
             raise NoAnswer(self._clean(message or problem), http_status=status)
         if missing and status == 404 and (code not in REMEDIES or code == "not_found"):
@@ -231,6 +232,8 @@ class CallsClient:
         wait_s = retry_after(answer_headers, came_at)
         if wait_s is None and status == 429:
             wait_s = wished_silence(answer_headers, came_at)
+        if _bears_id(said):  # an error and a call at once: whatever it says, a phone may ring
+            raise NoAnswer(self._clean(message or problem), code=code or "", http_status=status)
         raise refusal(code, status, self._clean(message or problem), wait_s)
 
     async def _send(
@@ -271,7 +274,8 @@ class CallsClient:
             kind: type[ApiError] = NoAnswer if sending else NotSent
             raise kind(f"no answer within {self._timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            kind = NotSent if isinstance(error, _NEVER_SENT) or not sending else NoAnswer
+            proven = not sending if self._traced else isinstance(error, _NEVER_SENT)
+            kind = NotSent if proven else NoAnswer
             said = self._clean(str(error)) or type(error).__name__
             raise kind(f"{said} ({type(error).__name__})") from None
 
@@ -285,6 +289,11 @@ class CallsClient:
 def _is_error(body: JsonObject) -> bool:
     """Whether a 2xx answer holds an error in place of what was asked: a documented code, and nothing else."""
     return "data" not in body and "id" not in body and read_error(body)[0] in REMEDIES
+
+
+def _bears_id(body: JsonObject) -> bool:
+    data = body.get("data")
+    return isinstance(data, dict) and data.get("id") is not None
 
 
 def _iso(moment: datetime | None) -> str | None:

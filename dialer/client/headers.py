@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -29,7 +30,8 @@ def http_date(text: str | None) -> float | None:
     if not text:
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        found = parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -64,7 +66,7 @@ def wished_silence(headers: Mapping[str, str], now: float) -> float | None:
             return _bounded(reset - now if reset > _EPOCH_FROM else reset)
     draft = headers.get("ratelimit", "")
     left_match, reset_match = re.search(r"\br=(\d+)", draft), re.search(r"\bt=(\d+)", draft)
-    if left_match and reset_match and int(left_match[1]) == 0:
+    if left_match and reset_match and float(left_match[1]) == 0:
         return _bounded(float(reset_match[1]))
     return None
 

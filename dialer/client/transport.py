@@ -6,6 +6,7 @@ maintained fork of its core does neither. Only the transport is exchanged, so ev
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONNECTIONS: Final = 100
+logging.getLogger("httpcore2").setLevel(logging.INFO)  # below that it logs headers, and a server may repeat the key
 
 _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (httpcore2.ConnectTimeout, httpx.ConnectTimeout),
@@ -45,6 +47,8 @@ def _as_httpx_errors() -> Iterator[None]:
         for theirs, ours in _ERRORS:
             if isinstance(error, theirs):
                 raise ours(str(error)) from error
+        if isinstance(error, OverflowError | ExceptionGroup):  # a port beyond 65535, from deep within the sockets
+            raise httpx.ConnectError("no such address") from error
         raise
 
 

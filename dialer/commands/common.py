@@ -35,7 +35,14 @@ def ledger_path(options: Options) -> Path:
     said = said.removeprefix("sqlite:///")
     if "://" in said:
         raise UserError(f"the ledger {said.split('://')[0]}://... is not supported yet; name a path")
-    return Path(said).expanduser()
+    try:
+        path = Path(said).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{said!r} cannot be the path of a ledger: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    return path
 
 
 def api_key(campaign: Campaign, options: Options) -> SecretStr:

@@ -106,9 +106,13 @@ class Api(_Table):
         if value == SANDBOX:
             return value
         url = urlsplit(value)
-        if url.scheme not in {"https", "http"} or not url.hostname or url.username or url.query or url.fragment:
+        try:
+            clean = url.hostname and url.port != 0 and not (url.username or url.query or url.fragment)
+        except ValueError:  # a port beyond 65535
+            clean = False
+        if url.scheme not in {"https", "http"} or not clean:
             raise ValueError('it is "sandbox" or an address like "https://api.getsmartalex.com/v1"')
-        if url.scheme == "http" and not is_loopback(url.hostname):
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
             raise ValueError("only https, since the key travels along (http is for this machine's own addresses)")
         return value.rstrip("/")
 
@@ -203,6 +207,13 @@ class Limits(_Table):
     max_cost: Annotated[float, Field(gt=0, strict=False)] | None = None
 
 
+def _at_home(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise CampaignFileError(f"'contacts': {name}: there is no such home directory") from None
+
+
 class Campaign(_Table):
     """One campaign, as its file says. Frozen; durations are seconds."""
 
@@ -238,7 +249,7 @@ class Campaign(_Table):
     @property
     def contact_files(self) -> tuple[Path, ...]:
         """The contact lists, relative ones beside the campaign file."""
-        return tuple(self._home / Path(name).expanduser() for name in self.contacts)
+        return tuple(self._home / _at_home(name) for name in self.contacts)
 
     def rules(self) -> Rules:
         """The campaign's policies as plain values, for the switchboard."""

@@ -10,10 +10,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isqrt
+from typing import Final
 
 from dialer.core.chance import chance
 
-DAY_S = 86_400.0
+DAY_S: Final = 86_400.0
+CREATES_PER_PROBE: Final = 60.0
+"""In the long run about so many calls are placed for each probe above a ceiling that stands still."""
 
 
 @dataclass(slots=True)
@@ -26,10 +29,10 @@ class Pause:
     failures: int = 0
     until: float = float("-inf")
 
-    def fail(self, now: float, most_s: float | None = None) -> None:
+    def fail(self, now: float, least_s: float = 0.0, most_s: float = float("inf")) -> None:
         """One more failure: pause longer. Between half and all of the nominal length, by seeded chance."""
-        most_s = self.most_s if most_s is None else min(most_s, self.most_s)
-        nominal = min(most_s, self.first_s * 2.0 ** min(self.failures, 30))
+        nominal = max(least_s, self.first_s * 2.0 ** min(self.failures, 30))
+        nominal = min(nominal, most_s, self.most_s)
         self.failures += 1
         self.until = now + nominal * (0.5 + 0.5 * chance(self.name, self.failures, round(now, 3)))
 
@@ -56,7 +59,7 @@ class Slots:
     most: int
     learned: int | None = None
     held_until: float = float("-inf")
-    probe: Pause = field(default_factory=lambda: Pause(2.0, 180.0, "slots"))
+    probe: Pause = field(default_factory=lambda: Pause(2.0, 600.0, "slots"))
     accepted_in_row: int = 0
     _refused_at: float = float("-inf")
 
@@ -82,20 +85,17 @@ class Slots:
         self.accepted_in_row += 1
         if self.learned is not None and live > self.learned:
             self.learned = live
-            self.probe.clear()
+            self.probe.until = float("-inf")  # one more may fit; but one of ours may have ended unnoticed, too
 
     def refused(self, now: float, intended_at: float, live: int, call_length_s: float) -> None:
         """The API had no slot while ``live`` of our calls were up: hold all lines, longer each time."""
-        burst = intended_at <= self._refused_at  # its siblings were on their way already
-        if self.learned is None or live < self.learned:
-            self.learned = live
-            if not burst:
-                self.probe.failures = 0
+        self.learned = live if self.learned is None else min(live, self.learned)
         self.accepted_in_row = 0
-        if burst:
-            return
+        if intended_at <= self._refused_at:
+            return  # it was on its way already when its sibling was refused
         self._refused_at = now
-        self.probe.fail(now, min(30.0, 4 * call_length_s) if live == 0 else max(2.0, 4 * call_length_s))
+        most_s = call_length_s * max(4.0, CREATES_PER_PROBE / live) if live else min(30.0, 4 * call_length_s)
+        self.probe.fail(now, min(call_length_s / 4, most_s), max(2.0, most_s))
         self.held_until = self.probe.until
 
     def freed(self) -> None:

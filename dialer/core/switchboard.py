@@ -185,6 +185,9 @@ class Switchboard:
             return True
         if self.lines:
             return False
+        if self.due_left() and not self.purse.allows(0):
+            said = f"what the campaign may spend is spent (limits.max_cost = {self.rules.max_cost:g})"
+            self._halt(f"{said}; raise it and run again to go on", errors.ExitCode.WORK_LEFT)
         if self.stopping or self.halt is not None:
             return True
         return not self.due_left() and not self.doubts.unsettled() and not self._thin

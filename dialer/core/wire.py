@@ -57,14 +57,14 @@ def is_final(status: str) -> bool:
 def _status(value: object) -> object:
     if not isinstance(value, str):
         return ""
-    text = value.strip().lower().replace("-", "_")
+    text = _encodable(value).strip().lower().replace("-", "_")
     return CallStatus(text) if text in STATUS_STEPS else text
 
 
 def _number(value: object) -> float | None:
     try:
         number = float(value)  # type: ignore[arg-type]  # whatever float() accepts is a number here
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
@@ -91,7 +91,12 @@ def _object(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    return value if isinstance(value, str) else None
+    return _encodable(value) if isinstance(value, str) else None
+
+
+def _encodable(text: str) -> str:
+    """JSON may hold half a character; no file or database takes that."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _ident(value: object) -> object:

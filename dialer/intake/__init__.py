@@ -121,7 +121,7 @@ class _Judge:
         if isinstance(zone, Unusable):
             return self._reject(row, zone)
         first, last = self._names(cells)
-        return NewContact(phone, self._file.name, row.number, cells, first, last, zone)
+        return NewContact(phone, self._file.name, row.number, cells, first, last, zone, row.raw)
 
     def _reject(self, row: Row, fault: Unusable) -> RejectedRow:
         return RejectedRow(self._file.name, row.number, fault.reason, fault.detail, row.raw)

@@ -24,6 +24,8 @@ _SYNONYMS: Final[dict[str, str]] = {
     "timezone": "timezone tz zeitzone fuseau fusohorario tijdsone iana ianatimezone",
 }
 _ROLE_OF: Final = {word: role for role, words in _SYNONYMS.items() for word in words.split()}
+_REPEATED: Final = re.compile(r" \(\d+\)$")
+"""What a header got that stands there twice."""
 _SAMPLE_ROWS: Final = 200
 _SHARE: Final = 0.6
 
@@ -54,7 +56,7 @@ def understand(table: CsvFile, said: Columns) -> Mapping:
             )
     roles: dict[str, list[str]] = {}
     for header in table.headers:
-        if role := _ROLE_OF.get(_folded(header)):
+        if role := _ROLE_OF.get(_folded(_REPEATED.sub("", header))):
             roles.setdefault(role, []).append(header)
     phone = said.phone or _phone(table, roles.get("phone", []), said.region)
     roles = {role: [header for header in headers if header not in phone] for role, headers in roles.items()}

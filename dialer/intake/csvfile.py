@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +27,14 @@ class Row:
     @property
     def raw(self) -> str:
         """The row as CSV text."""
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(self.cells)
-        return line.getvalue()
+        return as_csv(self.cells)
+
+
+def as_csv(cells: Iterable[str]) -> str:
+    """Cells as one line of CSV text."""
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().removesuffix("\r\n")
 
 
 class CsvFile:
@@ -37,7 +44,7 @@ class CsvFile:
         self.path = path
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                first = file.readline(_CELL_MOST)
+                first = next((line for line in iter(partial(file.readline, _CELL_MOST), "") if line.strip()), "")
         except FileNotFoundError:
             raise ContactsError(f"{path}: there is no such contact list") from None
         except IsADirectoryError:
@@ -46,7 +53,10 @@ class CsvFile:
             raise ContactsError(f"{path}: not UTF-8 text; save the list as 'CSV UTF-8'") from None
         except OSError as error:
             raise ContactsError(f"{path}: {error.strerror}") from None
-        self._delimiter = max(DELIMITERS, key=first.count) if any(mark in first for mark in DELIMITERS) else ","
+        except ValueError:
+            raise ContactsError(f"{str(path)!r} cannot be the name of a file") from None
+        bare = re.sub(r'"[^"]*"', "", first)
+        self._delimiter = max(DELIMITERS, key=bare.count) if any(mark in bare for mark in DELIMITERS) else ","
         header = next(self._read(), None)
         if header is None or not any(cell.strip() for cell in header.cells):
             raise ContactsError(f"{path}: the list is empty; a header and at least one row are needed")
@@ -81,9 +91,9 @@ class CsvFile:
                     raise ContactsError(
                         f"{self.path}: near line {line}: not UTF-8 text; save the list as 'CSV UTF-8'"
                     ) from None
+                number += 1
                 if not cells:
                     continue
-                number += 1
                 yield Row(number, tuple(cells))
 
 

@@ -18,6 +18,9 @@ _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[eE]\s*[+-]?\d+")
 _FLOAT: Final = re.compile(r"(\+?\d{6,})\.0+")
 _LABEL: Final = re.compile(r"\([^()\d]*\)|\b(?:mobile|cell|home|work|office|phone|tel|fax)\b\.?:?", re.IGNORECASE)
 _SEVERAL: Final = re.compile(r"[/;|\n]|\bor\b", re.IGNORECASE)
+_EXTENSION: Final = re.compile(r";ext=", re.IGNORECASE)
+_SATELLITE: Final = frozenset({870, 878, 881, 882, 883})
+"""International networks without a country: some count as VoIP, all cost like satellites."""
 _CALLABLE: Final = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -44,6 +47,8 @@ def to_e164(cell: str, region: str | None) -> str | Unusable:
     if _SCIENTIFIC.fullmatch(text):
         return Unusable("phone_scientific", f"'{text}': a spreadsheet has lost digits; format the column as text")
     found: str | Unusable = Unusable("phone_invalid", f"'{text}' holds no number")
+    if _EXTENSION.search(text):
+        return Unusable("phone_extension", f"'{text}' has an extension, which cannot be dialed")
     for part in filter(None, (piece.strip() for piece in _SEVERAL.split(text))):
         found = _one(part, region)
         if isinstance(found, str):
@@ -79,7 +84,7 @@ def _one(text: str, region: str | None) -> str | Unusable:
         return Unusable("phone_letters", f"'{text}' has letters in it")
     if not phonenumbers.is_valid_number(number):
         return Unusable("phone_invalid", f"'{text}' is not a number that exists")
-    if phonenumbers.number_type(number) not in _CALLABLE:
+    if phonenumbers.number_type(number) not in _CALLABLE or number.country_code in _SATELLITE:
         return Unusable("phone_kind", f"'{text}' is a premium, toll-free, shared-cost or satellite number")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

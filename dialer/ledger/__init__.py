@@ -41,6 +41,8 @@ class NewContact:
     first_name: str | None = None
     last_name: str | None = None
     zone: str | None = None
+    raw: str = ""
+    """The row as CSV text, in case it proves a duplicate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,6 @@ class SqliteEnrollment:
         row = self._execute("known_contact", {"campaign": self._campaign_id, "phone": contact.phone}).fetchone()
         ident, intake, file, row_number, state, submissions, _ = row
         if intake == self._intake:
-            raw = ",".join(contact.cells.values())
             where = f"row {row_number}" if file == contact.file else f"row {row_number} of {file}"
             self.reject(
                 RejectedRow(

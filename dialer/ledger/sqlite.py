@@ -79,6 +79,8 @@ class SqliteLedger:
 
     def _migrate(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise LedgerUnusable(f"{self.path} is another program's database; name another ledger with --ledger")
         if version > SCHEMA_VERSION:
             raise LedgerUnusable(
                 f"the ledger {self.path} was written by a newer dialer (schema {version}, known here "
@@ -184,7 +186,8 @@ class SqliteLedger:
                     self._execute("add_campaign", values)
                 else:
                     self._execute("change_campaign", {**values, "campaign": known.id})
-                journal = Writer(self._execute, known.id if known else 0, "")
+                row = self._db.execute("SELECT id FROM campaign WHERE name = ?", (name,)).fetchone()
+                journal = Writer(self._execute, row[0], "")
                 journal.event(now, "campaign_changed" if known else "campaign_added", {"name": name, "source": source})
         found = self.campaign(name)
         assert found is not None

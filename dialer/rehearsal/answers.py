@@ -40,7 +40,7 @@ _NEW_NAMES: Final = {"status": "call_status", "duration": "duration_seconds", "c
 
 
 def call_json(
-    exchange: Exchange, rules: SandboxRules, call: PretendCall, now: float, *, details: bool, base: str
+    exchange: Exchange, rules: SandboxRules, call: PretendCall, now: float, *, details: bool, recording_url: str
 ) -> JsonObject:
     """A call as List (``details`` False) or Get (True) shows it."""
     status = call.status(now)
@@ -62,7 +62,7 @@ def call_json(
         recorded = told and length_s > 0
         shown |= {
             "campaign_id": None,
-            "recording_url": f"{base}/recordings/{call.id}.wav" if recorded else None,
+            "recording_url": recording_url if recorded else None,
             "transcript": transcript(call, status, length_s) if told else None,
             "summary": summary(status) if told else None,
             "ended_at": iso(call.ends_at()) if is_final(status) else None,

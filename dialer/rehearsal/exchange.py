@@ -109,7 +109,7 @@ class Filter:
             not self.nothing
             and self.agent_id in {None, call.agent_id}
             and self.status in {None, call.status(now)}
-            and self.sentiment in {None, call.sentiment}
+            and self.sentiment in {None, call.sentiment if call.ends_at() <= now else None}
         )
 
 

@@ -36,6 +36,7 @@ from dialer.rehearsal.media import recording, summary, transcript
 from dialer.rehearsal.script import FORBIDDEN_KEYS, SCRIPT
 
 _SILENT_S: Final = 600.0
+_LONGEST_TOKEN_S: Final = 366 * 86_400
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -196,7 +197,7 @@ class Sandbox:
         agent_id, life_s = body.get("agent_id"), body.get("expires_in", 3600)
         if not isinstance(agent_id, str) or not agent_id:
             raise refused(errors.INVALID_REQUEST, "The 'agent_id' field is required")
-        if not isinstance(life_s, int) or life_s <= 0:
+        if not isinstance(life_s, int) or not 0 < life_s <= _LONGEST_TOKEN_S:
             raise refused(errors.INVALID_REQUEST, "The 'expires_in' field must be a number of seconds")
         if not self.exchange.agent_exists(agent_id):
             raise refused(errors.AGENT_NOT_FOUND, f"there is no agent {agent_id}")
@@ -219,11 +220,17 @@ class Sandbox:
         call = self.exchange.get(ident)
         return Response(recording(call, self.exchange.talked_s(call)), media_type="audio/wav")
 
+    def _recording_url(self, request: Request, call: PretendCall, now: float) -> str:
+        expires = int(now + self.rules.url_life)
+        signed = f"expires={expires}&signature={self._sign(call.id, expires)}"
+        return f"{_elsewhere(request)}/recordings/{call.id}.wav?{signed}"
+
     def _sign(self, call_id: str, expires: object) -> str:
         return sha256(f"{self.rules.seed}:{call_id}:{expires}".encode()).hexdigest()[:24]
 
     def _shown(self, request: Request, call: PretendCall, now: float, *, details: bool) -> JsonObject:
-        return call_json(self.exchange, self.rules, call, now, details=details, base=_elsewhere(request))
+        url = self._recording_url(request, call, now) if details else ""
+        return call_json(self.exchange, self.rules, call, now, details=details, recording_url=url)
 
 
 def _limited(wait_s: float) -> errors.TryLater:
@@ -251,7 +258,7 @@ async def _body(request: Request) -> JsonObject:
 def _count(text: str | None, default: int) -> int:
     if text is None:
         return default
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise refused(errors.INVALID_REQUEST, f"'{text}' is not a number of pages or items")
     return int(text)
 

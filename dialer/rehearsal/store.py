@@ -28,6 +28,9 @@ class CallStore:
                     found[call.id] = call
         for call in found.values():
             exchange.put(call, now)
+        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
+            with self.path.open("ab") as file:
+                file.write(b"\n")  # a torn line must not swallow the next one
         exchange.on_change = self.append
         return len(found)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dialer.client import CallsClient
-from dialer.core.errors import ApiError, NotSent
+from dialer.core.errors import ApiError, NoAnswer, NotSent
 from dialer.core.messages import (
     Accepted,
     CallSeen,
@@ -64,6 +64,8 @@ async def _place(order: Place, client: CallsClient, may_send: Callable[[], bool]
         return Accepted(order.attempt, await client.create_call(call, attempt=order.attempt))
     except ApiError as error:
         return NotAccepted(order.attempt, error)
+    except Exception as error:  # noqa: BLE001  # whatever broke after the request left, it proves nothing about the phone
+        return NotAccepted(order.attempt, NoAnswer(f"the answer could not be taken in: {type(error).__name__}"))
 
 
 async def _scan(order: Reconcile, client: CallsClient) -> CallPage:

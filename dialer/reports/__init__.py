@@ -1,0 +1,34 @@
+"""From the ledger to files people read. Any time, during a run too; every row of the input is in exactly one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialer.ledger.reading import LedgerReader
+from dialer.reports.files import make_private_dir, write_csv, write_text
+from dialer.reports.summary import summarise, summary_json
+from dialer.reports.tables import attempts, outcomes, rejected, retry_queue
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written where, and how many rows each file has."""
+
+    directory: Path
+    rows: dict[str, int]
+
+
+def write_reports(reader: LedgerReader, name: str, directory: Path, now: float) -> Written:
+    """Write all reports of a campaign into ``directory``: each file whole or not at all, readable by its owner only."""
+    record = reader.campaign(name)
+    make_private_dir(directory)
+    tables = {
+        "outcomes.csv": outcomes(reader, record),
+        "attempts.csv": attempts(reader, record),
+        "retry_queue.csv": retry_queue(reader, record),
+        "rejected.csv": rejected(reader, record),
+    }
+    rows = {file: write_csv(directory / file, table.columns, table.rows) for file, table in tables.items()}
+    write_text(directory / "summary.json", summary_json(summarise(reader, record, now)))
+    return Written(directory, rows)

@@ -1,0 +1,139 @@
+"""Which column is what, in the words people use; and a question where nobody can know."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dialer.core.campaign import Columns
+from dialer.core.errors import ContactsError
+from dialer.intake.columns import Mapping, understand
+from dialer.intake.csvfile import CsvFile
+from tests.support_rows import list_of
+
+
+def _understood(directory: Path, content: str, **said: object) -> Mapping:
+    return understand(CsvFile(list_of(directory, content)), Columns.model_validate(said))
+
+
+def _question(directory: Path, content: str, **said: object) -> str:
+    with pytest.raises(ContactsError) as caught:
+        _understood(directory, content, **said)
+    asked = str(caught.value)
+    assert "\n" not in asked
+    return asked
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "phone",
+        "PHONE",
+        " Phone Number ",
+        "phone_number",
+        "Phone-No.",
+        "Mobile Phone Number",
+        "Cell",
+        "MSISDN",
+        "GSM",
+        "contact_number",
+        "Téléphone",
+        "numéro de téléphone",
+        "Telefonnummer",
+        "Handy",
+        "Teléfono",
+        "Móvil",
+        "Telefone",
+        "Selfoon",
+        "telefoonnummer",
+        "電話番号",
+        "手机",
+        "ｐｈｏｎｅ",
+    ],
+)
+def test_the_phone_column_is_known_in_many_languages(tmp_path: Path, header: str) -> None:
+    mapping = _understood(tmp_path, f"id,{header}\n1,+12125550100\n")
+    assert mapping.phone == (header.strip(),)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("first_name", "last_name"),
+        ("First Name", "Surname"),
+        ("given-name", "family-name"),
+        ("Vorname", "Nachname"),
+        ("Prénom", "Nom"),
+        ("Nombre", "Apellidos"),
+        ("Voornaam", "Achternaam"),
+        ("Nome", "Sobrenome"),
+    ],
+)
+def test_the_names_are_known_in_many_languages(tmp_path: Path, first: str, last: str) -> None:
+    mapping = _understood(tmp_path, f"{first},{last},phone\nAda,Abbott,+12125550100\n")
+    assert (mapping.first_name, mapping.last_name) == (first, last)
+    assert mapping.understood() == ("phone", first, last)
+
+
+def test_a_full_name_and_a_time_zone_are_known_and_all_else_is_metadata(tmp_path: Path) -> None:
+    mapping = _understood(tmp_path, "Full Name,Time Zone,phone,city\nAda Abbott,Europe/London,+442079460958,London\n")
+    assert mapping == Mapping(("phone",), name="Full Name", timezone="Time Zone")
+    assert mapping.understood() == ("phone", "Full Name", "Time Zone")
+
+
+def test_two_phone_columns_are_a_question_that_brings_its_answer(tmp_path: Path) -> None:
+    asked = _question(tmp_path, "name,Mobile,Telephone\nAda,+12125550100,+12125550101\n")
+    assert "2 columns" in asked
+    line = asked[asked.index("[columns] ") + len("[columns] ") :]
+    answer = tomllib.loads(line)
+    assert answer == {"phone": ["Mobile", "Telephone"]}
+    assert _understood(tmp_path, "name,Mobile,Telephone\nAda,+12125550100,+12125550101\n", **answer).phone == (
+        "Mobile",
+        "Telephone",
+    )
+
+
+@pytest.mark.xfail(strict=True, reason="bug: the second of two equal headers becomes 'phone (2)', which is no synonym")
+def test_the_same_phone_header_twice_is_a_question_too(tmp_path: Path) -> None:
+    assert "2 columns" in _question(tmp_path, "phone,phone\n+12125550100,+12125550101\n")
+
+
+def test_a_phone_column_with_a_strange_name_is_found_by_its_content(tmp_path: Path) -> None:
+    assert _understood(tmp_path, "id,reach_at\n1,+12125550100\n2,\n3,+12125550101\n4,n/a\n").phone == ("reach_at",)
+    national = "id,reach_at\n1,2125550100\n2,2125550101\n"
+    assert _understood(tmp_path, national, region="US").phone == ("reach_at",)
+    assert "no column is known" in _question(tmp_path, national)
+
+
+def test_two_columns_full_of_numbers_under_strange_names_are_not_guessed(tmp_path: Path) -> None:
+    asked = _question(tmp_path, "id,a,b\n1,+12125550100,+12125550101\n2,+12125550102,+12125550103\n")
+    assert tomllib.loads(asked[asked.index("[columns] ") + len("[columns] ") :]) == {"phone": "a"}
+
+
+def test_a_list_without_any_phone_column_says_what_to_write_and_which_columns_there_are(tmp_path: Path) -> None:
+    asked = _question(tmp_path, "name,city\nAda,Paris\n")
+    assert "no column is known to hold phone numbers" in asked
+    assert "name, city" in asked
+    assert "[columns] phone =" in asked
+
+
+def test_a_list_that_starts_with_a_person_needs_a_header(tmp_path: Path) -> None:
+    asked = _question(tmp_path, "Ada,+12125550100\nBen,+12125550101\n")
+    assert "header row" in asked
+
+
+@pytest.mark.parametrize("key", ["phone", "first_name", "last_name", "timezone"])
+def test_a_column_that_is_named_but_not_there_is_told_with_those_that_are(tmp_path: Path, key: str) -> None:
+    asked = _question(tmp_path, "phone,city\n+12125550100,Paris\n", **{key: "Nope"})
+    assert "'Nope'" in asked
+    assert "phone, city" in asked
+
+
+def test_what_the_campaign_says_outranks_what_the_headers_say(tmp_path: Path) -> None:
+    content = "phone,Home,first_name,Rufname,tz,where\n+12125550100,+12125550101,A,B,UTC,Europe/London\n"
+    mapping = _understood(tmp_path, content, phone=["Home", "phone"], first_name="Rufname", timezone="where")
+    assert mapping.phone == ("Home", "phone")
+    assert mapping.first_name == "Rufname"
+    assert mapping.timezone == "where"
