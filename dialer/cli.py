@@ -9,6 +9,7 @@ import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from dialer import __version__
 from dialer.commands.common import Options
@@ -122,15 +123,22 @@ def _port(text: str) -> int:
     return int(text)
 
 
+class _OneLine(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, as every other mistake is told."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(int(ExitCode.USER), f"dialer: {message} (see: {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _OneLine(
         prog="dialer", description="Runs bulk outbound call campaigns over a voice-AI provider's Calls API."
     )
     parser.add_argument("--version", action="version", version=f"dialer {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    ledger = argparse.ArgumentParser(add_help=False)
+    ledger = _OneLine(add_help=False)
     ledger.add_argument("--ledger", help="the ledger's path (default: $DIALER_LEDGER or .dialer/ledger.db)")
-    running = argparse.ArgumentParser(add_help=False)
+    running = _OneLine(add_help=False)
     running.add_argument(
         "--api-key-file", type=Path, help="a file of mode 0600 with the key (default: $SMARTALEX_API_KEY)"
     )
@@ -147,9 +155,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_commands(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    ledger: argparse.ArgumentParser,
-    running: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[_OneLine],
+    ledger: _OneLine,
+    running: _OneLine,
 ) -> None:
     commands.add_parser("demo", parents=[ledger, running], help="the bundled campaign against the sandbox")
     add = commands.add_parser("check", parents=[ledger], help="what a run would do; places no call")

@@ -56,7 +56,7 @@ class SqliteEnrollment:
             where = f"row {row_number}" if file == contact.file else f"row {row_number} of {file}"
             self.reject(
                 RejectedRow(
-                    contact.file, contact.row_number, "duplicate", f"{contact.phone} is already in {where}", raw
+                    contact.file, contact.row_number, "duplicate", f"{contact.phone} is already in {where}", contact.raw
                 )
             )
             return

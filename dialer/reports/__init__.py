@@ -1,4 +1,4 @@
-"""From the ledger to files people read. Any time, during a run too; every row of the input is in exactly one of them."""
+"""From the ledger to files people read: any time, during a run too, and with every row of the input accounted for."""
 
 from __future__ import annotations
 

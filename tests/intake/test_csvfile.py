@@ -53,7 +53,6 @@ def test_quoted_cells_keep_delimiters_quotes_and_line_ends(tmp_path: Path) -> No
     assert row.raw == '"Abbott, ""Ada""\nB.",+12125550100'
 
 
-@pytest.mark.xfail(strict=True, reason="bug: csv.writer with an empty lineterminator leaves line ends unquoted")
 def test_a_raw_row_reads_back_as_the_row_it_was(tmp_path: Path) -> None:
     table = CsvFile(list_of(tmp_path, 'name,phone\n"Ada\nB.",12\n'))
     (row,) = table.rows()
@@ -66,18 +65,15 @@ def test_rows_can_be_read_again_and_count_from_the_header(tmp_path: Path) -> Non
     assert [row.number for row in table.rows()] == [2, 3, 4]
 
 
-@pytest.mark.xfail(strict=True, reason="bug: blank lines are not counted, so later rows carry too small a number")
 def test_a_blank_line_counts_as_a_row_as_it_does_in_a_spreadsheet(tmp_path: Path) -> None:
     table = CsvFile(list_of(tmp_path, "phone,name\n+12125550100,Ada\n\n+12125550101,Ben\n"))
     assert [row.number for row in table.rows()] == [2, 4]
 
 
-@pytest.mark.xfail(strict=True, reason="bug: the delimiter is looked for in the first line, even if that is blank")
 def test_blank_lines_above_the_header_do_not_hide_the_delimiter(tmp_path: Path) -> None:
     assert CsvFile(list_of(tmp_path, "\n\nname;phone\nAda;+12125550100\n")).headers == ("name", "phone")
 
 
-@pytest.mark.xfail(strict=True, reason="bug: delimiters inside quotation marks are counted, and commas win a draw")
 def test_a_comma_inside_a_quoted_header_is_no_delimiter(tmp_path: Path) -> None:
     assert CsvFile(list_of(tmp_path, '"Last, First";phone\n"B, A";+12125550100\n')).headers == ("Last, First", "phone")
 

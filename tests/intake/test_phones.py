@@ -110,14 +110,12 @@ def test_a_cell_that_cannot_be_dialed_says_why(cell: str, region: str | None, re
     assert "\n" not in found.detail
 
 
-@pytest.mark.xfail(strict=True, reason="bug: _SEVERAL cuts ';ext=' off, and the switchboard would be rung")
 def test_an_extension_after_a_semicolon_is_an_extension_too() -> None:
     found = to_e164("tel:+1-212-555-0100;ext=123", None)
     assert isinstance(found, Unusable)
     assert found.reason == "phone_extension"
 
 
-@pytest.mark.xfail(strict=True, reason="bug: phonenumbers calls +882/+883 'VOIP', so satellite numbers pass")
 def test_a_satellite_phone_is_not_called() -> None:
     found = to_e164("+882 16 12345678", None)
     assert isinstance(found, Unusable)
