@@ -147,6 +147,7 @@ class Switchboard:
         self.halt: Halt | None = None
         self.stopping = False
         self.backlog = False
+        """Whether contacts are due and not dialed yet; the runner says so after every commit."""
         self.lines: dict[str, Line] = {}
         self._changes: list[Change] = []
         self._hand: list[Lead] = []
@@ -207,10 +208,9 @@ class Switchboard:
             return 0
         return min(self.slots.room(now, self.occupied(now), self._awaited(now)), BATCH)
 
-    def offer(self, leads: list[Lead], wanted: int) -> None:
+    def offer(self, leads: list[Lead]) -> None:
         """Due leads from the ledger, the most urgent first; those not dialed in the next plan stay where they are."""
         self._hand = leads
-        self.backlog = len(leads) >= wanted > 0
 
     def _dialing(self, now: float) -> bool:
         return (
@@ -332,6 +332,7 @@ class Switchboard:
         moments += [item.next_look_at() for item in self._thin.values()]
         if self.backlog:
             moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
+            moments += [self.requests.next_day_at(now)] if self.out_of_quota() else []
             try_at = self.slots.next_try_at(self.occupied(now))
             moments += [] if try_at is None else [try_at]
             moments += [next(reversed(self._unanswered.values())) + SOON_S] if self._unanswered else []

@@ -115,7 +115,7 @@ class Runner:
         self._offer(now, tickets)
         orders = self.board.plan(now, tickets)
         self._ledger.commit(self._record.id, self._account, self.board.take_changes())
-        self._look_ahead()
+        self._look_ahead(now)
         await self._gate.take(len(orders))
         committed_at = self._clock.boot()
         for order in orders:
@@ -136,11 +136,13 @@ class Runner:
         if not wanted:
             return
         leads = self._ledger.claim(self._record.id, now, wanted, self._only)
-        self.board.offer(leads, wanted)
+        self.board.offer(leads)
 
-    def _look_ahead(self) -> None:
-        """When the next contact is due, now that everything is written."""
-        self._next_due = None if self.board.backlog else self._ledger.next_due(self._record.id, self._only)
+    def _look_ahead(self, now: float) -> None:
+        """Whether contacts are due, and if none is, when the next one will be: asked when everything is written."""
+        due = self._ledger.next_due(self._record.id, self._only)
+        self.board.backlog = due is not None and due <= now
+        self._next_due = None if self.board.backlog else due
         if self._only is not None and self._next_due is None and not self.board.backlog and not self.board.live:
             self.board.stop()
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import anyio
 
 _Result = TypeVar("_Result")
+_MOST_TURNS = 300_000
 _TURN_S = 1e-7
 """Every turn takes a moment: float residue would otherwise re-arm a timer at the same instant for ever."""
 
@@ -22,13 +23,21 @@ class Deadlock(RuntimeError):
     """Nothing is ready and no timer runs: the program would wait for ever."""
 
 
+class Spinning(RuntimeError):
+    """The program turns and turns and does not come on."""
+
+
 class _Selector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self.turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.now += _TURN_S
+        self.turns += 1
+        if self.turns > _MOST_TURNS:
+            raise Spinning(f"{_MOST_TURNS} turns of the loop, and only {self.now:.3f} s have passed")
         ready = super().select(0)
         if ready:
             return ready
