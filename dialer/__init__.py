@@ -9,7 +9,7 @@ floor  rooms
 0      ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance``
 1      ``core.messages`` · ``rehearsal.script``
 2      ``rehearsal.exchange`` · ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking``
-       ``core.reconcile``
+       ``core.reconcile`` ``core.lines`` ``core.settling`` ``core.halts``
 3      ``core.campaign`` ``core.doubts``
 4      ``core.switchboard``
 5      ``client`` · ``ledger``

@@ -8,7 +8,6 @@ else happens to a number while an attempt at it is open.**
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +15,7 @@ from dialer.core import errors
 from dialer.core.campaign import Rules
 from dialer.core.caps import Purse
 from dialer.core.doubts import Absent, Bound, Doubts
+from dialer.core.halts import Halt, halt_for, money_spent, too_many_invalid, wrong_answer
 from dialer.core.lifecycle import (
     SETTLED_LEADS,
     Attempt,
@@ -27,6 +27,7 @@ from dialer.core.lifecycle import (
     check_lead_step,
     state_after_void,
 )
+from dialer.core.lines import HANG_UP_AGAIN_S, Line, Lines
 from dialer.core.messages import (
     Accepted,
     Amend,
@@ -60,58 +61,17 @@ from dialer.core.messages import (
 from dialer.core.pacing import Agents, Breaker, Pause, Requests, Slots
 from dialer.core.reconcile import ATTEMPT_KEY, SkewMeter, same_number
 from dialer.core.retry import after_attempt
+from dialer.core.settling import SettlingCalls
 from dialer.core.tracking import Eagerness, Tracker
-from dialer.core.wire import STATUS_STEPS, Call, CallStatus, is_final
+from dialer.core.wire import STATUS_STEPS, Call, CallStatus
 
 CAMPAIGN_KEY: Final = "dialer_campaign"
 BATCH: Final = 64
 """Leads taken from the ledger at once."""
 CREATES_PER_LOOK: Final = 8
 BLOCKED_FOR_S: Final = 60.0
-SOON_S: Final = 2.0
-"""An answer is expected within this; later ones are still taken, but no longer waited for."""
 REFUSALS_IN_ROW: Final = 3
 """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
-HANG_UP_AGAIN_S: Final = (15.0, 60.0, 120.0, 300.0)
-SETTLE_LOOKS_S: Final = (5.0, 30.0, 120.0)
-"""When a call that ended without telling its cost or length is looked at again."""
-RECLASSIFY_S: Final = 60.0
-"""How long the API may correct a final status."""
-
-
-@dataclass(slots=True)
-class Line:
-    """One open attempt that is not in doubt: its create is on its way, or its call is live."""
-
-    attempt: Attempt
-    status: str = ""
-    hang_ups: int = 0
-    missing_since: float | None = None
-    shadowed: bool = False
-    """The list showed a second call that may be ours too: this number rests until that one must have ended."""
-
-
-@dataclass(slots=True)
-class Settling:
-    """An ended call whose details may still arrive or be corrected."""
-
-    attempt: Attempt
-    call: Call
-    ended_at: float
-    looks: int = 0
-
-    def next_look_at(self) -> float:
-        """When its details are asked for again."""
-        return self.ended_at + SETTLE_LOOKS_S[self.looks]
-
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Why no further call is placed. ``abandon``: live calls cannot be followed either."""
-
-    reason: str
-    exit_code: errors.ExitCode
-    abandon: bool = False
 
 
 @dataclass(slots=True)
@@ -148,14 +108,10 @@ class Switchboard:
         self.stopping = False
         self.backlog = False
         """Whether contacts are due and not dialed yet; the runner says so after every commit."""
-        self.lines: dict[str, Line] = {}
+        self.lines = Lines(rules.longest_call_s)
+        self._settling = SettlingCalls()
         self._changes: list[Change] = []
         self._hand: list[Lead] = []
-        self._by_call: dict[str, str] = {}
-        self._unanswered: dict[str, float] = {}
-        self._deadlines: list[tuple[float, str]] = []
-        self._settling: dict[str, Settling] = {}
-        self._thin: dict[str, Settling] = {}
         self._hang_ups: list[HangUp] = []
         self._invalid_in_row = 0
         self._creates_since_look = 0
@@ -163,7 +119,8 @@ class Switchboard:
         self.doubts = Doubts(rules.retry, self.meter, uncertain, now)
         for attempt in restored.open_attempts:
             if attempt.state is AttemptState.PLACED and attempt.call_id is not None:
-                self._follow(Line(attempt, attempt.status), attempt.placed_at or now, None)
+                self.lines.restore(attempt, now)
+                self.tracker.add(attempt.call_id, attempt.placed_at or now)
 
     # --- what the runner asks ---------------------------------------------------------------------------------------
 
@@ -186,12 +143,11 @@ class Switchboard:
             return True
         if self.lines:
             return False
-        if self.due_left() and not self.purse.allows(0):
-            said = f"what the campaign may spend is spent (limits.max_cost = {self.rules.max_cost:g})"
-            self._halt(f"{said}; raise it and run again to go on", errors.ExitCode.WORK_LEFT)
+        if self.due_left() and self.rules.max_cost is not None and not self.purse.allows(0):
+            self._halt(money_spent(self.rules.max_cost))
         if self.stopping or self.halt is not None:
             return True
-        return not self.due_left() and not self.doubts.unsettled() and not self._thin
+        return not self.due_left() and not self.doubts.unsettled() and not self._settling.awaited()
 
     def settled(self) -> int:
         """Contacts whose story is over."""
@@ -206,7 +162,7 @@ class Switchboard:
         """How many due leads could be dialed right now, if there are tickets for them."""
         if not self._dialing(now) or self.agents.pick(now) is None:
             return 0
-        return min(self.slots.room(now, self.occupied(now), self._awaited(now)), BATCH)
+        return min(self.slots.room(now, self.occupied(now), self.lines.awaited(now)), BATCH)
 
     def offer(self, leads: list[Lead]) -> None:
         """Due leads from the ledger, the most urgent first; those not dialed in the next plan stay where they are."""
@@ -219,8 +175,8 @@ class Switchboard:
             and not self.doubts.recovering
             and self.requests.left() > self._kept_for_looks()
             and self.network.over(now)
-            and not (self.network.failures and self._unanswered)
-            and self.breaker.room(now, len(self._unanswered))
+            and not (self.network.failures and self.lines.unanswered())
+            and self.breaker.room(now, self.lines.unanswered())
             and self.purse.allows(len(self.lines) + len(self.doubts))
         )
 
@@ -255,12 +211,12 @@ class Switchboard:
 
     def _look(self, now: float) -> Order | None:
         self._creates_since_look = 0
-        return self.tracker.next_straggler(now) or self.doubts.next_order(now) or self._settling_look(now)
+        return self.tracker.next_straggler(now) or self.doubts.next_order(now) or self._settling.next_look(now)
 
     def _eagerness(self, now: float) -> Eagerness:
         if self.requests.left() <= 2 * self._kept_for_looks():
             return Eagerness.THRIFTY
-        full = self.slots.room(now, self.occupied(now), self._awaited(now)) == 0
+        full = self.slots.room(now, self.occupied(now), self.lines.awaited(now)) == 0
         return Eagerness.BINDING if self.backlog and full else Eagerness.IDLE
 
     def out_of_quota(self) -> bool:
@@ -270,15 +226,6 @@ class Switchboard:
     def _kept_for_looks(self) -> int:
         """Requests of the day that creates must leave, so that live calls can be followed to their end."""
         return 5 + len(self.lines) // 10
-
-    def _awaited(self, now: float) -> int:
-        """Creates whose answer is still to be expected soon; one that hangs does not hold up all others."""
-        awaited = 0
-        for intended_at in reversed(self._unanswered.values()):
-            if now - intended_at > SOON_S:
-                break
-            awaited += 1
-        return awaited
 
     def _create(self, now: float) -> Place | None:
         while self._hand:
@@ -308,12 +255,11 @@ class Switchboard:
             return None
         check_lead_step(lead.state, LeadState.DIALING)
         key = f"{self.workspace}{lead.id}.{lead.submissions + 1}"
-        assert key not in self.lines
         dialing = replace(lead, submissions=lead.submissions + 1)
         attempt = Attempt(key, dialing, agent_id, AttemptState.INTENDED, now)
-        self.lines[key] = Line(attempt)
+        self.lines.intend(attempt)
+        self._settling.dialed_again(lead.id)
         self.agents.gave(agent_id)
-        self._unanswered[key] = now
         self._creates_since_look += 1
         self.tally.creates += 1
         self.tally.charged += 1
@@ -329,18 +275,18 @@ class Switchboard:
     def wake_at(self, now: float) -> float:
         """When :meth:`plan` may have something new if no fact and no due lead comes before (UTC seconds)."""
         moments = [self.tracker.wake_at(now, self._eagerness(now)), self.doubts.wake_at()]
-        moments += [item.next_look_at() for item in self._thin.values()]
+        moments += self._settling.next_looks_at()
         if self.backlog:
             moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
             moments += [self.requests.next_day_at(now)] if self.out_of_quota() else []
             try_at = self.slots.next_try_at(self.occupied(now))
             moments += [] if try_at is None else [try_at]
-            moments += [next(reversed(self._unanswered.values())) + SOON_S] if self._unanswered else []
+            late_at = self.lines.late_at()
+            moments += [] if late_at is None else [late_at]
         soonest = min((moment for moment in moments if moment > now), default=float("inf"))
         if any(moment <= now for moment in moments[:2]):
             soonest = now
-        deadline = self._deadlines[0][0] if self._deadlines else float("inf")
-        return min(max(soonest, self.requests.opens_at(now)), max(deadline, now))
+        return min(max(soonest, self.requests.opens_at(now)), max(self.lines.next_deadline(), now))
 
     # --- absorbing --------------------------------------------------------------------------------------------------
 
@@ -367,16 +313,14 @@ class Switchboard:
         self.stopping = True
 
     def _answered(self, attempt_key: str, *, charged: bool) -> Line | None:
-        line = self.lines.get(attempt_key)
-        if line is None or line.attempt.state is not AttemptState.INTENDED:
-            return None
-        del self._unanswered[attempt_key]
-        self.agents.answered(line.attempt.agent_id, charged=charged)
+        line = self.lines.answered(attempt_key)
+        if line is not None:
+            self.agents.answered(line.attempt.agent_id, charged=charged)
         return line
 
     def _accepted(self, fact: Accepted, now: float) -> None:
         call = fact.call
-        if fact.known or call.id in self._by_call:
+        if fact.known or self.lines.of_call(call.id) is not None:
             error = errors.NoAnswer(f"the answer names call {call.id}, which is another attempt's")
             self._not_accepted(NotAccepted(fact.attempt, error), now)
             return
@@ -389,35 +333,21 @@ class Switchboard:
         self._invalid_in_row = 0
         self.agents.ready(line.attempt.agent_id)
         self.tally.placed += 1
-        self.slots.accepted(len(self.lines) - len(self._unanswered))
+        self.slots.accepted(self.lines.live())
         attempt = line.attempt
         self._place(line, call, now, found=False)
         wrong_phone = call.phone_number is not None and not same_number(call.phone_number, attempt.lead.phone)
         if wrong_phone or call.agent_id not in {None, attempt.agent_id}:
             said = {"call_id": call.id, "phone": call.phone_number, "agent_id": call.agent_id}
             self._changes.append(Note("answer_mismatch", now, said, attempt))
-            self._halt(
-                f"the API answered for another phone or agent than was asked (call {call.id}); "
-                "no further call is placed until that is understood",
-                errors.ExitCode.WORK_LEFT,
-            )
+            self._halt(wrong_answer(call.id))
 
     def _place(self, line: Line, call: Call, now: float, *, found: bool) -> None:
-        check_attempt_step(line.attempt.state, AttemptState.PLACED)
         created_at = call.created_at.timestamp() if call.created_at else None
         self._changes.append(MarkPlaced(line.attempt, call.id, call.status, created_at, now, found))
-        dialing = replace(line.attempt.lead, state=LeadState.DIALING)
-        line.attempt = replace(line.attempt, state=AttemptState.PLACED, call_id=call.id, placed_at=now, lead=dialing)
-        self._follow(line, now, created_at)
+        self.lines.place(line, call, now)
+        self.tracker.add(call.id, now, created_at)
         self._show(line, call, now)
-
-    def _follow(self, line: Line, placed_at: float, created_at: float | None) -> None:
-        call_id = line.attempt.call_id
-        assert call_id is not None
-        self.lines[line.attempt.key] = line
-        self._by_call[call_id] = line.attempt.key
-        self.tracker.add(call_id, placed_at, created_at)
-        heapq.heappush(self._deadlines, (placed_at + self.rules.longest_call_s, line.attempt.key))
 
     def _not_accepted(self, fact: NotAccepted, now: float) -> None:
         error = fact.error
@@ -429,7 +359,7 @@ class Switchboard:
         if unanswered:
             self._doubt(line, str(error), now)
             return
-        del self.lines[attempt.key]
+        self.lines.drop(line)
         if isinstance(error, errors.NotSent):
             if error.code != "stale":
                 self.network.fail(now)
@@ -444,12 +374,12 @@ class Switchboard:
         if isinstance(error, errors.TryLater):
             self._hold(attempt, error, now)
         elif isinstance(error, errors.MendCampaign):
-            self._halt_for(error, attempt.agent_id)
+            self._halt(halt_for(error, attempt.agent_id))
         elif isinstance(error, errors.Gone):  # a word that has no meaning in answer to a create
             self.network.fail(now)
 
     def _doubt(self, line: Line, reason: str, now: float) -> None:
-        del self.lines[line.attempt.key]
+        self.lines.drop(line)
         check_attempt_step(line.attempt.state, AttemptState.UNCERTAIN)
         self._changes.append(MarkUncertain(line.attempt, now, reason, now))
         lead = replace(line.attempt.lead, state=LeadState.DIALING)
@@ -471,11 +401,7 @@ class Switchboard:
         self._invalid_in_row = 0 if error.code == errors.BAD_NUMBER else self._invalid_in_row + 1
         if self._invalid_in_row >= REFUSALS_IN_ROW:
             self._void(attempt, error, now)
-            self._halt(
-                f"the API refused {REFUSALS_IN_ROW} requests in a row as invalid: {error}; "
-                "look at the campaign's agent and metadata columns",
-                errors.ExitCode.USER,
-            )
+            self._halt(too_many_invalid(self._invalid_in_row, error))
             return
         self._count(LeadState.DIALING, LeadState.REJECTED)
         self._changes.append(
@@ -485,31 +411,15 @@ class Switchboard:
     def _hold(self, attempt: Attempt, error: errors.TryLater, now: float) -> None:
         if error.code == errors.NO_SLOTS:
             self.tally.refused_for_slots += 1
-            live = len(self.lines) - len(self._unanswered)
-            self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s)
+            self.slots.refused(now, attempt.intended_at, self.lines.live(), self.tracker.mean_s)
         elif error.code == errors.AGENT_NOT_READY:
             self.agents.not_ready(attempt.agent_id, now)
         else:
             self.requests.limited(now, error.retry_after_s)
 
-    def _halt_for(self, error: errors.ApiError, agent_id: str | None = None) -> None:
-        if error.code == errors.AGENT_NOT_FOUND:
-            self._halt(
-                f"the API knows no agent '{agent_id}' ({error}); mend 'agents' in the campaign file and run again",
-                errors.ExitCode.USER,
-            )
-            return
-        if error.code in {errors.UNAUTHORIZED, "forbidden"}:
-            what = "the API does not accept the key"
-            remedy = "check SMARTALEX_API_KEY and run again; nothing is lost"
-        else:
-            what = "the API does not answer at this address as documented"
-            remedy = "check api.base_url and run again; nothing is lost"
-        self._halt(f"{what} ({error}); {remedy}", errors.ExitCode.USER, abandon=True)
-
-    def _halt(self, reason: str, exit_code: errors.ExitCode, *, abandon: bool = False) -> None:
-        if self.halt is None or (abandon and not self.halt.abandon):
-            self.halt = Halt(reason, exit_code, abandon)
+    def _halt(self, halt: Halt) -> None:
+        if self.halt is None or (halt.abandon and not self.halt.abandon):
+            self.halt = halt
 
     # --- looks ------------------------------------------------------------------------------------------------------
 
@@ -539,15 +449,22 @@ class Switchboard:
                 self._absent(verdict, now)
 
     def _see(self, call: Call, asked_at: float, now: float) -> None:
-        key = self._by_call.get(call.id)
-        if key is None:
-            if call.id in self._settling:
-                self._amend(self._settling[call.id], call, now)
+        line = self.lines.of_call(call.id)
+        if line is None:
+            self._see_again(call, now)
             return
-        line = self.lines[key]
         line.missing_since = None
         self.tracker.seen(call.id, asked_at)
         self._show(line, call, now)
+
+    def _see_again(self, call: Call, now: float) -> None:
+        change, cost = self._settling.see(call, now)
+        if change is None:
+            return
+        self._changes.append(change)
+        self.purse.pay(cost)
+        if isinstance(change, Amend) and change.lead_state is not None:
+            self._count(LeadState.WAITING, change.lead_state)
 
     def _show(self, line: Line, call: Call, now: float) -> None:
         if call.ended:
@@ -583,85 +500,25 @@ class Switchboard:
         ended = replace(
             attempt, state=AttemptState.ENDED, lead=replace(lead, state=verdict.state, attempts=lead.attempts + 1)
         )
-        item = self._settling[call.id] = Settling(ended, call, now)
-        if _incomplete(call):
-            self._thin[call.id] = item
+        self._settling.add(ended, call, now)
 
     def _allowed_from(self, zone: str | None, moment: float) -> float:
         opening = self.rules.hours.opening(zone, moment)
         return moment if opening.is_open or opening.until == float("inf") else opening.until
 
     def _forget(self, line: Line, now: float, *, ended: bool) -> None:
-        del self.lines[line.attempt.key]
-        call_id = line.attempt.call_id
-        assert call_id is not None
-        del self._by_call[call_id]
-        self.tracker.drop(call_id, now, ended=ended)
-
-    # --- ended calls whose details are still to come ----------------------------------------------------------------
-
-    def _settling_look(self, now: float) -> Look | None:
-        for call_id, item in self._thin.items():
-            if now >= item.next_look_at():
-                item.looks += 1
-                if item.looks >= len(SETTLE_LOOKS_S):
-                    del self._thin[call_id]
-                return Look(call_id)
-        return None
-
-    def _amend(self, item: Settling, call: Call, now: float) -> None:
-        corrected = call.ended and call.status != item.call.status
-        if corrected and now - item.ended_at > RECLASSIFY_S:
-            self._changes.append(
-                Note("status_changed_late", now, {"from": item.call.status, "to": call.status}, item.attempt)
-            )
-            corrected = False
-        richer = any(
-            getattr(item.call, name) is None and getattr(call, name) is not None
-            for name in ("cost", "duration_s", "sentiment")
-        )
-        if not call.ended or not (corrected or richer):
-            return
-        lead = item.attempt.lead
-        state = None
-        if corrected and lead.state is LeadState.WAITING and call.status == CallStatus.COMPLETED:
-            state = LeadState.REACHED
-            self._count(lead.state, state)
-            item.attempt = replace(item.attempt, lead=replace(lead, state=state))
-        if item.call.cost is None:
-            self.purse.pay(call.cost)
-        item.call = call if corrected else call.model_copy(update={"status": item.call.status})
-        self._changes.append(Amend(item.attempt, item.call, now, state))
-        if not _incomplete(item.call):
-            self._thin.pop(call.id, None)
-
-    # --- deadlines --------------------------------------------------------------------------------------------------
+        assert line.attempt.call_id is not None
+        self.lines.drop(line)
+        self.tracker.drop(line.attempt.call_id, now, ended=ended)
 
     def _check_deadlines(self, now: float) -> None:
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, key = heapq.heappop(self._deadlines)
-            line = self.lines.get(key)
-            if line is None or line.attempt.call_id is None:
-                continue
-            if self.requests.opens_at(now) > now:  # it cannot be ended now, nor could its end be seen
-                heapq.heappush(self._deadlines, (self.requests.opens_at(now) + HANG_UP_AGAIN_S[0], key))
-                continue
-            if line.hang_ups >= len(HANG_UP_AGAIN_S):
+        for line in self.lines.overdue(now, self.requests.opens_at(now)):
+            if line.hang_ups > len(HANG_UP_AGAIN_S):
                 self._lose(line, f"the call would not end; its last status was '{line.status}'", now)
-                continue
-            self._changes.append(Note("hang_up", now, {"call_id": line.attempt.call_id}, line.attempt))
-            self._hang_ups.append(HangUp(line.attempt.call_id))
-            heapq.heappush(self._deadlines, (now + HANG_UP_AGAIN_S[line.hang_ups], key))
-            line.hang_ups += 1
-        self._drop_settled(now)
-
-    def _drop_settled(self, now: float) -> None:
-        while self._settling:
-            call_id, item = next(iter(self._settling.items()))
-            if now - item.ended_at <= 3 * RECLASSIFY_S:
-                return
-            del self._settling[call_id]
-            self._thin.pop(call_id, None)
+            elif line.attempt.call_id is not None:
+                self._changes.append(Note("hang_up", now, {"call_id": line.attempt.call_id}, line.attempt))
+                self._hang_ups.append(HangUp(line.attempt.call_id))
+        self._settling.drop_old(now)
 
     def _lose(self, line: Line, reason: str, now: float) -> None:
         check_attempt_step(line.attempt.state, AttemptState.LOST)
@@ -677,7 +534,7 @@ class Switchboard:
         if isinstance(error, errors.TryLater) and error.code == errors.RATE_LIMITED:
             self.requests.limited(now, error.retry_after_s)
         if isinstance(error, errors.MendCampaign):
-            self._halt_for(error)
+            self._halt(halt_for(error, None))
         match order:
             case Reconcile():
                 self._changes.append(Note("scan_failed", now, {"agent_id": order.agent_id, "reason": str(error)}))
@@ -693,7 +550,7 @@ class Switchboard:
             self.tracker.retry_at_once()
 
     def _look_failed(self, call_id: str, error: errors.ApiError, now: float) -> None:
-        line = self.lines.get(self._by_call.get(call_id, ""))
+        line = self.lines.of_call(call_id)
         if not isinstance(error, errors.Gone) or line is None:
             self.tracker.failed(call_id, now)
             return
@@ -717,7 +574,6 @@ class Switchboard:
             self._changes.append(
                 Note("possible_double_call", now, {"bound": verdict.call.id, "others": others}, attempt)
             )
-        self.lines[attempt.key] = line
         self._place(line, verdict.call, now, found=True)
 
     def _absent(self, verdict: Absent, now: float) -> None:
@@ -733,8 +589,3 @@ class Switchboard:
         self._changes.append(MarkUnresolved(attempt, reason, now))
         self._count(LeadState.DIALING, LeadState.UNRESOLVED)
         self.doubts.park(replace(attempt, lead=replace(attempt.lead, state=LeadState.UNRESOLVED)), now)
-
-
-def _incomplete(call: Call) -> bool:
-    connected = call.status in {CallStatus.COMPLETED, CallStatus.VOICEMAIL}
-    return is_final(call.status) and connected and (call.cost is None or call.duration_s is None)

@@ -1,0 +1,45 @@
+"""Why a campaign places no further calls, in one line that says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dialer.core.errors import AGENT_NOT_FOUND, UNAUTHORIZED, ApiError, ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """``abandon``: live calls cannot be followed either; the next run finds them."""
+
+    reason: str
+    exit_code: ExitCode
+    abandon: bool = False
+
+
+def halt_for(error: ApiError, agent_id: str | None) -> Halt:
+    """The halt that an error of the remedy "mend the campaign" brings."""
+    if error.code == AGENT_NOT_FOUND:
+        said = f"the API knows no agent '{agent_id}' ({error}); mend 'agents' in the campaign file and run again"
+        return Halt(said, ExitCode.USER)
+    what, remedy = "the API does not answer at this address as documented", "check api.base_url"
+    if error.code in {UNAUTHORIZED, "forbidden"}:
+        what, remedy = "the API does not accept the key", "check SMARTALEX_API_KEY"
+    return Halt(f"{what} ({error}); {remedy} and run again, nothing is lost", ExitCode.USER, abandon=True)
+
+
+def wrong_answer(call_id: str) -> Halt:
+    """The API answered a create with a call to another phone or by another agent."""
+    said = f"the API answered for another phone or agent than was asked (call {call_id})"
+    return Halt(f"{said}; no further call is placed until that is understood", ExitCode.WORK_LEFT)
+
+
+def too_many_invalid(count: int, error: ApiError) -> Halt:
+    """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
+    said = f"the API refused {count} requests in a row as invalid: {error}"
+    return Halt(f"{said}; look at the campaign's agents and metadata columns", ExitCode.USER)
+
+
+def money_spent(limit: float) -> Halt:
+    """The campaign may not spend more."""
+    said = f"what the campaign may spend is spent (limits.max_cost = {limit:g})"
+    return Halt(f"{said}; raise it and run again to go on", ExitCode.WORK_LEFT)

@@ -1,0 +1,116 @@
+"""Calls that have ended and whose details may still arrive, or whose outcome the API may still correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dialer.core.lifecycle import Attempt, LeadState
+from dialer.core.messages import Amend, Look, Note
+from dialer.core.wire import Call, CallStatus
+
+LOOKS_AFTER_S: Final = (5.0, 30.0, 120.0)
+"""When a call that ended without telling its cost or length is looked at again."""
+CORRECTED_WITHIN_S: Final = 60.0
+"""How long the API may correct a final status."""
+KEPT_S: Final = 180.0
+_DETAILS: Final = ("cost", "duration_s", "sentiment")
+
+
+@dataclass(slots=True)
+class Settling:
+    """One ended call."""
+
+    attempt: Attempt
+    call: Call
+    ended_at: float
+    looks: int = 0
+
+    def next_look_at(self) -> float:
+        """When its details are asked for again."""
+        return self.ended_at + LOOKS_AFTER_S[self.looks]
+
+
+class SettlingCalls:
+    """The calls that ended lately, the oldest first."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Settling] = {}
+        self._thin: dict[str, Settling] = {}
+        self._of_lead: dict[int, Settling] = {}
+
+    def add(self, attempt: Attempt, call: Call, now: float) -> None:
+        """A call has ended; ``attempt`` holds its lead as it is from now on."""
+        item = self._calls[call.id] = self._of_lead[attempt.lead.id] = Settling(attempt, call, now)
+        if is_thin(call):
+            self._thin[call.id] = item
+
+    def dialed_again(self, lead_id: int) -> None:
+        """The lead is in the next attempt already: what the last call still tells does not move it any more."""
+        item = self._of_lead.pop(lead_id, None)
+        if item is not None:
+            item.attempt = replace(item.attempt, lead=replace(item.attempt.lead, state=LeadState.DIALING))
+
+    def awaited(self) -> bool:
+        """Whether details of a call are still asked for."""
+        return bool(self._thin)
+
+    def next_looks_at(self) -> list[float]:
+        """When details are asked for again."""
+        return [item.next_look_at() for item in self._thin.values()]
+
+    def next_look(self, now: float) -> Look | None:
+        """A look at a call that ended without telling its details, if one is due."""
+        for call_id, item in self._thin.items():
+            if now >= item.next_look_at():
+                item.looks += 1
+                if item.looks >= len(LOOKS_AFTER_S):
+                    del self._thin[call_id]
+                return Look(call_id)
+        return None
+
+    def see(self, call: Call, now: float) -> tuple[Amend | Note | None, float | None]:
+        """A look or a page shows an ended call again: what to remember of it, and the cost if that is news."""
+        item = self._calls.get(call.id)
+        if item is None or not call.ended:
+            return None, None
+        corrected = call.status != item.call.status
+        if corrected and now - item.ended_at > CORRECTED_WITHIN_S:
+            said = {"from": item.call.status, "to": call.status}
+            item.call = item.call.model_copy(update={"status": call.status})  # told once
+            return Note("status_changed_late", now, said, item.attempt), None
+        richer = any(getattr(item.call, name) is None and getattr(call, name) is not None for name in _DETAILS)
+        if not corrected and not richer:
+            return None, None
+        news = call.cost if item.call.cost is None else None
+        state = self._moves(item, call) if corrected else None
+        item.call = call
+        if not is_thin(call):
+            self._thin.pop(call.id, None)
+        return Amend(item.attempt, call, now, state), news
+
+    @staticmethod
+    def _moves(item: Settling, call: Call) -> LeadState | None:
+        """Where a correction takes the lead: only from the retry queue, and only to ``reached``."""
+        lead = item.attempt.lead
+        if lead.state is not LeadState.WAITING or call.status != CallStatus.COMPLETED:
+            return None
+        item.attempt = replace(item.attempt, lead=replace(lead, state=LeadState.REACHED))
+        return LeadState.REACHED
+
+    def drop_old(self, now: float) -> None:
+        """Forget what nothing will be heard of any more."""
+        while self._calls:
+            call_id, item = next(iter(self._calls.items()))
+            if now - item.ended_at <= KEPT_S:
+                return
+            del self._calls[call_id]
+            self._thin.pop(call_id, None)
+            if self._of_lead.get(item.attempt.lead.id) is item:
+                del self._of_lead[item.attempt.lead.id]
+
+
+def is_thin(call: Call) -> bool:
+    """Whether a call that connected has not told yet how long it was or what it cost."""
+    connected = call.status in {CallStatus.COMPLETED, CallStatus.VOICEMAIL}
+    return connected and (call.cost is None or call.duration_s is None)
