@@ -4,12 +4,18 @@ BIN := .venv/bin
 
 .PHONY: demo test bench lint types fix clean
 
-.venv/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	touch .venv/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-demo: .venv/.ready
+.venv/.runs: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/.ready: .venv/.runs
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+demo: .venv/.runs
 	$(BIN)/dialer demo
 
 lint: .venv/.ready

@@ -9,13 +9,16 @@ from pathlib import Path
 from dialer.commands.common import Options, ledger_path
 from dialer.commands.run import RunOptions, run
 from dialer.ledger.reading import LedgerReader, open_reader
+from dialer.reports.files import make_private_dir
 
 
 def demo(flags: RunOptions, options: Options) -> int:
     """Run the bundled campaign, or go on with it where it was interrupted; a finished one is played anew."""
-    name = _name(ledger_path(options))
+    ledger = ledger_path(options)
+    name = _name(ledger)
+    make_private_dir(ledger.parent)
     with as_file(files("dialer.rehearsal") / "demo") as bundled:
-        home = Path(".dialer") / "demo"
+        home = ledger.parent / "demo"
         for file in ("campaigns/demo.toml", "sample_contacts.csv"):
             target = home / file
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
