@@ -267,7 +267,6 @@ class Doubts:
 
     def _absent(self, doubt: Doubt, scan: Scan, found: Evidence, now: float) -> Absent | None:
         policy = self._policy
-        doubt.failures = 0
         late_enough = scan.started_at >= doubt.gave_up_at + policy.horizon_s
         if not found.undated and now - doubt.last_scan_at >= policy.scan_gap_s:
             doubt.scans += 1
@@ -276,6 +275,7 @@ class Doubts:
         if doubt.attempt.lead.state is not LeadState.DIALING:
             self._later(doubt, now)
             return None
+        doubt.failures = 0
         if late_enough and (doubt.scans >= policy.scans or found.undated):
             return Absent(doubt.attempt, doubt.witnessed and not found.undated)
         doubt.next_at = now + policy.scan_gap_s

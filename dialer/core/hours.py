@@ -87,19 +87,43 @@ def _one_clock(zone: ZoneInfo | None, week: Sequence[Window | None], now: float)
         return Opening(False, float("inf"))
     today = datetime.fromtimestamp(now, zone).date()
     for day in range(-1, _DAYS_AHEAD):
-        bounds = _utc_bounds(today + timedelta(days=day), week, zone)
-        if bounds is None or bounds[1] <= now:
-            continue
-        return Opening(True, bounds[1]) if bounds[0] <= now else Opening(False, bounds[0])
+        for opens, closes in _spans(today + timedelta(days=day), week, zone):
+            if closes > now:
+                return Opening(True, closes) if opens <= now else Opening(False, opens)
     return Opening(False, float("inf"))
 
 
-def _utc_bounds(day: date, week: Sequence[Window | None], zone: ZoneInfo) -> tuple[float, float] | None:
+def _spans(day: date, week: Sequence[Window | None], zone: ZoneInfo) -> list[tuple[float, float]]:
+    """The UTC spans of a day in which its clock shows an allowed time: one, or two where the clock is set back."""
     window = week[day.weekday()]
     if window is None:
-        return None
+        return []
     opens, closes = (_instant(day, wall, zone) for wall in window)
-    return (opens, closes) if opens < closes else None
+    if _steady(opens, closes, zone):
+        return [(opens, closes)]
+    return _spans_by_minute(day, window, zone)
+
+
+def _steady(opens: float, closes: float, zone: ZoneInfo) -> bool:
+    """Whether the clock is not set between two instants, nor within three hours around them."""
+    around = (opens - 10_800, opens, closes, closes + 10_800)
+    return len({datetime.fromtimestamp(moment, zone).utcoffset() for moment in around}) == 1
+
+
+@lru_cache(maxsize=256)
+def _spans_by_minute(day: date, window: Window, zone: ZoneInfo) -> list[tuple[float, float]]:
+    begin = datetime.combine(day, time.min, UTC).timestamp() - 86_400
+    spans: list[tuple[float, float]] = []
+    for minute in range(3 * 24 * 60):
+        moment = begin + 60 * minute
+        local = datetime.fromtimestamp(moment, zone)
+        if local.date() != day or not window[0] <= local.time() < window[1]:
+            continue
+        if spans and spans[-1][1] == moment:
+            spans[-1] = (spans[-1][0], moment + 60)
+        else:
+            spans.append((moment, moment + 60))
+    return spans
 
 
 def _instant(day: date, wall: time, zone: ZoneInfo) -> float:

@@ -105,7 +105,7 @@ class Slots:
     def next_try_at(self, occupied: int) -> float | None:
         """When a create may be tried, if only time is in the way."""
         if self.learned is not None and occupied >= self.ceiling():
-            return self.probe.until if occupied < self.most else None
+            return max(self.probe.until, self.held_until) if occupied < self.most else None
         return self.held_until
 
 
@@ -179,7 +179,7 @@ class Requests:
     def turn(self, now: float) -> None:
         """A new day (UTC) has a new quota."""
         day = int(now // DAY_S)
-        if day != self.day:
+        if day > self.day:  # a clock that was set back gives no second quota
             self.spent = 0 if self.day >= 0 else self.spent
             self.day = day
 

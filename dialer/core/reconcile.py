@@ -87,6 +87,7 @@ class Scan:
     done: bool = False
     complete: bool = False
     _first_total: int | None = None
+    _unreadable: int = 0
     _sorted: bool = True
     _last_created: float = float("inf")
 
@@ -103,25 +104,27 @@ class Scan:
         self.bound.update(bound)
         if self.page == 1:
             self._first_total = page.total
+        self._unreadable += page.unreadable
         brought = len(page.calls) + page.unreadable
-        nothing_new = len(self.calls) == before
+        repeated = brought > 0 and len(self.calls) == before
+        short = brought < page.per_page
         past_relevance = self._sorted and len(self.calls) >= 20 and self._last_created < self.relevant_from
         if past_relevance:
-            self.done = self.complete = True
-        elif nothing_new or brought < page.per_page or self.page >= MAX_PAGES:
-            self.done = True
-            self.complete = self._adds_up(page)
+            self.done, self.complete = True, not self._unreadable
+        elif repeated or short or self.page >= MAX_PAGES:
+            self.done, self.complete = True, self._adds_up(page, at_its_end=short and not repeated)
         else:
             self.page += 1
 
-    def _adds_up(self, last: CallPage) -> bool:
-        if last.total is None:
-            return self.page < MAX_PAGES and not last.unreadable
-        shrunk = (
-            self._first_total is not None and last.total < self._first_total
-        )  # something slipped past a page's edge
-        grown_at_its_head = self._sorted and self.page > 1  # what is missing is younger than this scan
-        return not shrunk and (len(self.calls) >= last.total or grown_at_its_head)
+    def _adds_up(self, last: CallPage, *, at_its_end: bool) -> bool:
+        if self._unreadable:
+            return False  # a call without an id may be anybody's
+        if last.total is None or self._first_total is None:
+            return at_its_end
+        if last.total < self._first_total:
+            return False  # a call that vanished may have drawn another one past a page's edge
+        # where the newest come first, what the list gained while it was read is younger than this scan
+        return len(self.calls) >= (self._first_total if self._sorted else last.total)
 
 
 def same_number(one: str | None, other: str) -> bool:
@@ -140,15 +143,14 @@ class Evidence:
     candidates: tuple[Call, ...] = ()
     """Calls that may be it, the earliest first."""
     undated: bool = False
-    """A call to the number cannot be dated: absence is not proven."""
+    """A call that may be it lacks its number or its time: absence is not proven."""
 
 
 def by_number(calls: Iterable[Call]) -> dict[str, list[Call]]:
     """Calls by the digits of their number, so that ten thousand open attempts share one scan."""
     found: dict[str, list[Call]] = {}
     for call in calls:
-        if call.phone_number:
-            found.setdefault(_digits(call.phone_number), []).append(call)
+        found.setdefault(_digits(call.phone_number or ""), []).append(call)
     return found
 
 
@@ -157,16 +159,18 @@ def evidence(
 ) -> Evidence:
     """The calls of a scan (from :func:`by_number`) that may be the create to ``phone``; ``bound`` ones are others'."""
     taken = frozenset(bound)
+    digits = _digits(phone)
     found: list[Call] = []
     undated = False
-    for call in calls.get(_digits(phone), ()):
-        if call.id in taken or call.direction not in {None, "outbound"}:
+    for call in (*calls.get(digits, ()), *calls.get("", ())):
+        if call.id in taken or call.direction not in {None, "outbound"} or call.agent_id not in {None, agent_id}:
             continue
-        if call.agent_id not in {None, agent_id}:
+        created_at = call.created_at.timestamp() if call.created_at else None
+        if created_at is not None and created_at not in when:
             continue
-        if call.created_at is None:
+        if created_at is None or not call.phone_number:
             undated = True
-        elif call.created_at.timestamp() in when:
+        else:
             found.append(call)
     found.sort(key=lambda call: (call.created_at.timestamp() if call.created_at else 0.0, call.id))
     return Evidence(tuple(found), undated)

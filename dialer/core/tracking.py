@@ -100,12 +100,17 @@ class Tracker:
 
     def next_straggler(self, now: float) -> Look | None:
         """A single look at a call that the pages did not show, if one is wanted."""
-        while self._looks and now >= self._held_until:
-            call = self.calls.get(self._looks.popleft())
-            if call is not None and not call.looking:
-                call.looking = True
-                return Look(call.call_id)
-        return None
+        if now < self._held_until or not self._stragglers():
+            return None
+        call_id = self._looks.popleft()
+        self.calls[call_id].looking = True
+        return Look(call_id)
+
+    def _stragglers(self) -> bool:
+        """Whether a look is wanted; calls that ended or are being looked at already are dropped on the way."""
+        while self._looks and ((call := self.calls.get(self._looks[0])) is None or call.looking):
+            self._looks.popleft()
+        return bool(self._looks)
 
     def next_sweep(self, now: float, eager: Eagerness) -> Look | LookAtPage | None:
         """The request that tells most about all calls, if one is due."""
@@ -166,7 +171,7 @@ class Tracker:
         """When :meth:`next_sweep` or :meth:`next_straggler` may have something, if no fact comes before."""
         if not self.calls:
             return float("inf")
-        if self._looks:
+        if self._stragglers():
             return self._held_until
         if self._asking:
             return float("inf")
