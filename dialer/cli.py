@@ -43,7 +43,7 @@ def _errors(code: list[int]) -> Iterator[None]:
             sys.stderr.write("dialer: interrupted; nothing is lost, run the same command again to go on\n")
         elif isinstance(found, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code[0] = int(ExitCode.DONE)
+            code[0] = int(ExitCode.DONE)  # of a command that only prints; runs do not mind who reads
         else:
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from contextlib import suppress
 from typing import Final, Never
 
 from tqdm import tqdm
@@ -106,8 +107,9 @@ class PlainDisplay:
 
     def notice(self, text: str) -> None:
         """See :class:`dialer.runner.watch.Watch`."""
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        with suppress(OSError):  # nobody reads on; the campaign goes on all the same
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
 
     def idle(self, until: float) -> None:
         """See :class:`dialer.runner.watch.Watch`."""

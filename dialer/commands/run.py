@@ -150,15 +150,17 @@ def _run(
     out = flags.out or Path("reports") / campaign.name
     with open_reader(ledger.path) as reader:
         written = write_reports(reader, campaign.name, out, time.time())
-    _close(result, campaign, written.directory, display)
+    _close(result, campaign, record.file, written.directory, display)
     return result.exit_code
 
 
-def _close(result: RunResult, campaign: Campaign, out: Path, display: BarDisplay | PlainDisplay) -> None:
+def _close(result: RunResult, campaign: Campaign, file: str, out: Path, display: BarDisplay | PlainDisplay) -> None:
     snapshot = result.snapshot
     if result.reason:
         display.notice(f"dialer: {result.reason}")
     again = f"dialer resume {campaign.name}"
+    if result.exit_code is ExitCode.USER:
+        again = f"dialer run {file}"  # what was mended is in the file, not in the ledger
     done = f"{snapshot.done} of {plural(snapshot.contacts, 'contact')} done"
     match result.exit_code:
         case ExitCode.DONE:

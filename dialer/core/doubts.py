@@ -70,10 +70,19 @@ class Doubt:
     verified: dict[str, Call] = field(default_factory=dict)
     """Candidates whose details were asked for."""
 
+    shift_s: float = 0.0
+    """How far the clock was set since: moments of the attempt are moved by this to be compared with the present."""
+
+    @property
+    def intended_at(self) -> float:
+        """When the create was intended, on the clock as it is now."""
+        return self.attempt.intended_at + self.shift_s
+
     @property
     def gave_up_at(self) -> float:
-        """When the answer was no longer awaited."""
-        return self.attempt.intended_at if self.attempt.gave_up_at is None else self.attempt.gave_up_at
+        """When the answer was no longer awaited, on the clock as it is now."""
+        gave_up_at = self.attempt.gave_up_at
+        return self.intended_at if gave_up_at is None else gave_up_at + self.shift_s
 
 
 class Doubts:
@@ -83,10 +92,12 @@ class Doubts:
         self._policy = policy
         self._meter = meter
         self._open = {attempt.key: Doubt(attempt, now) for attempt in restored}
-        self._restored = set(self._open)
+        self._restored = list(self._open.values())
         self._scan: Scan | None = None
         self._group: list[Doubt] = []
         self._finished: Scan | None = None
+        self._page_failures = 0
+        self._unknown_agents: set[str] = set()
         self._asking = False
         self._scan_ids = 0
         self._looks: deque[str] = deque()
@@ -99,7 +110,14 @@ class Doubts:
     @property
     def recovering(self) -> bool:
         """Whether doubts of an earlier run still wait for their first complete scan: nothing is dialed before."""
-        return any(not self._open[key].judged for key in self._restored if key in self._open)
+        self._restored = [
+            doubt
+            for doubt in self._restored
+            if not doubt.judged
+            and doubt.attempt.key in self._open
+            and doubt.attempt.lead.state is LeadState.DIALING  # an unresolved one holds up its own number only
+        ]
+        return bool(self._restored)
 
     def unsettled(self) -> int:
         """Doubts whose contact still waits for a verdict; unresolved ones do not hold up the end of a run."""
@@ -124,6 +142,14 @@ class Doubts:
             doubt.attempt = attempt
             self._later(doubt, now)
 
+    def shift(self, by_s: float) -> None:
+        """This machine's clock was set; what the API's clock shows did not move."""
+        self._meter.forget()
+        for doubt in self._open.values():
+            doubt.shift_s += by_s
+            doubt.next_at += by_s
+            doubt.last_scan_at += by_s
+
     def learn(self, call: Call) -> None:
         """A call of ours: does the API give metadata back?"""
         self._echoes = self._echoes or echoed_attempt(call) is not None
@@ -141,7 +167,9 @@ class Doubts:
         if self._scan is None:
             return None
         self._asking = True
-        return Reconcile(self._scan.id, self._scan.agent_id, self._scan.from_at, self._scan.to_at, self._scan.page)
+        scan = self._scan
+        agent_id = None if scan.agent_id in self._unknown_agents else scan.agent_id
+        return Reconcile(scan.id, agent_id, scan.from_at, scan.to_at, scan.page)
 
     def wake_at(self) -> float:
         """When :meth:`next_order` may have something, if no fact comes before."""
@@ -164,11 +192,12 @@ class Doubts:
             doubt
             for doubt in self._open.values()
             if doubt.attempt.agent_id == first.attempt.agent_id
-            and abs(doubt.attempt.intended_at - first.attempt.intended_at) <= GROUP_S
+            and abs(doubt.intended_at - first.intended_at) <= GROUP_S
         ]
-        windows = [window(doubt.attempt.intended_at, doubt.gave_up_at, skew) for doubt in self._group]
+        windows = [window(doubt.intended_at, doubt.gave_up_at, skew) for doubt in self._group]
         low, high = min(item.low for item in windows), max(item.high for item in windows)
         self._scan_ids += 1
+        self._page_failures = 0
         self._scan = Scan(
             id=self._scan_ids,
             agent_id=first.attempt.agent_id,
@@ -181,14 +210,20 @@ class Doubts:
     # --- absorbing --------------------------------------------------------------------------------------------------
 
     def failed(self, order: Reconcile, now: float, *, soon: bool) -> None:
-        """A page of a scan did not come: begin anew, later. ``soon`` where only the request limit was in the way."""
+        """A page of a scan did not come: ask again, and after a few times begin anew, later."""
         self._asking = False
-        if self._scan is None or self._scan.id != order.scan:
+        if self._scan is None or self._scan.id != order.scan or soon:
+            return  # where only the limit was in the way, the same page is asked for again
+        self._page_failures += 1
+        if self._page_failures < REPEATS:
             return
         for doubt in self._group:
-            if not soon:
-                self._later(doubt, now)
+            self._later(doubt, now)
         self._scan, self._group = None, []
+
+    def agent_unknown(self, agent_id: str) -> None:
+        """The API does not know an agent (any more): its calls are looked for without that filter."""
+        self._unknown_agents.add(agent_id)
 
     def look_failed(self, call_id: str, now: float) -> None:
         """A candidate's details did not come: the next scan asks again."""
@@ -202,6 +237,7 @@ class Doubts:
         scan = self._scan
         if scan is None or fact.scan != scan.id:
             return []
+        self._page_failures = 0
         scan.absorb(fact.page, fact.bound)
         if not scan.done:
             return []
@@ -233,7 +269,7 @@ class Doubts:
 
     def _judge(self, doubt: Doubt, scan: Scan, calls: dict[str, list[Call]], now: float) -> Bound | Absent | None:
         attempt = doubt.attempt
-        when = window(attempt.intended_at, doubt.gave_up_at, self._meter.skew)
+        when = window(doubt.intended_at, doubt.gave_up_at, self._meter.skew)
         found = evidence(attempt.lead.phone, attempt.agent_id, when, calls, scan.bound)
         known = [doubt.verified.get(call.id, call) for call in found.candidates]
         exact = [call for call in known if echoed_attempt(call) == attempt.key]
@@ -247,6 +283,8 @@ class Doubts:
                 self._later(doubt, now)
             return None
         doubt.judged = True
+        if self._echoes:  # what is not labelled yet may be labelled when it has ended
+            doubt.verified = {call_id: call for call_id, call in doubt.verified.items() if call.ended}
         candidates = self._not_foreign(doubt, known)
         unseen = [call for call in candidates if call.id not in doubt.verified]
         if unseen:

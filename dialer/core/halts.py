@@ -43,3 +43,9 @@ def money_spent(limit: float) -> Halt:
     """The campaign may not spend more."""
     said = f"what the campaign may spend is spent (limits.max_cost = {limit:g})"
     return Halt(f"{said}; raise it and run again to go on", ExitCode.WORK_LEFT)
+
+
+def only_blocked(count: int) -> Halt:
+    """All that is left to call are numbers at which another campaign has an open call."""
+    said = f"{count} numbers left to call have an open call of another campaign of this ledger"
+    return Halt(f"{said}; go on with that one first", ExitCode.WORK_LEFT)

@@ -25,6 +25,10 @@ class Line:
     attempt: Attempt
     status: str = ""
     hang_ups: int = 0
+    """How often the API was told to end it, and answered."""
+    hung_up_at: float = float("inf")
+    seen_since: bool = False
+    """A look after the last hang-up showed it live still."""
     missing_since: float | None = None
     shadowed: bool = False
     """The list showed a second call that may be ours too: this number rests until that one must have ended."""
@@ -109,6 +113,14 @@ class Lines:
         if line.attempt.call_id is not None:
             del self._by_call[line.attempt.call_id]
 
+    def shift(self, by_s: float) -> None:
+        """This machine's clock was set."""
+        self._unanswered = {key: at + by_s for key, at in self._unanswered.items()}
+        self._deadlines = [(at + by_s, key) for at, key in self._deadlines]
+        for line in self._lines.values():
+            line.hung_up_at += by_s
+            line.missing_since = None if line.missing_since is None else line.missing_since + by_s
+
     # --- calls that last too long -----------------------------------------------------------------------------------
 
     def next_deadline(self) -> float:
@@ -128,7 +140,14 @@ class Lines:
             if opens_at > now:
                 heapq.heappush(self._deadlines, (opens_at + HANG_UP_AGAIN_S[0], key))
                 continue
-            if line.hang_ups < len(HANG_UP_AGAIN_S):
-                heapq.heappush(self._deadlines, (now + HANG_UP_AGAIN_S[line.hang_ups], key))
-            line.hang_ups += 1
+            wait_s = HANG_UP_AGAIN_S[min(line.hang_ups, len(HANG_UP_AGAIN_S) - 1)]
+            heapq.heappush(self._deadlines, (now + wait_s, key))
             yield line
+
+    def hung_up(self, call_id: str, now: float, *, reached: bool) -> None:
+        """The API was asked to end a call; only an answer counts, since an outage ends nobody's call."""
+        line = self._by_call.get(call_id)
+        if line is not None and reached:
+            line.hang_ups += 1
+            line.hung_up_at = now
+            line.seen_since = False

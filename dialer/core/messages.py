@@ -74,7 +74,14 @@ class HoldWished:
     until: float
 
 
-Fact = Accepted | NotAccepted | CallSeen | PageSeen | RequestFailed | ServerClock | HoldWished
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """This machine's wall clock was set: it shows ``by_s`` more (or less) than the time that has passed explains."""
+
+    by_s: float
+
+
+Fact = Accepted | NotAccepted | CallSeen | PageSeen | RequestFailed | ServerClock | HoldWished | ClockSet
 
 # --- orders -------------------------------------------------------------------------------------------------------
 
@@ -111,7 +118,7 @@ class Reconcile:
     """One page of a complete scan of one agent's calls between two moments (UTC seconds of the API's clock)."""
 
     scan: int
-    agent_id: str
+    agent_id: str | None
     from_at: float
     to_at: float
     page: int

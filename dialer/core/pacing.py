@@ -41,6 +41,10 @@ class Pause:
         self.failures = 0
         self.until = float("-inf")
 
+    def shift(self, by_s: float) -> None:
+        """The clock was set."""
+        self.until += by_s
+
     def over(self, now: float) -> bool:
         """Whether the pause, if there was one, has passed."""
         return now >= self.until
@@ -97,6 +101,12 @@ class Slots:
         most_s = call_length_s * max(4.0, CREATES_PER_PROBE / live) if live else min(30.0, 4 * call_length_s)
         self.probe.fail(now, min(call_length_s / 4, most_s), max(2.0, most_s))
         self.held_until = self.probe.until
+
+    def shift(self, by_s: float) -> None:
+        """The clock was set."""
+        self.held_until += by_s
+        self._refused_at += by_s
+        self.probe.shift(by_s)
 
     def freed(self) -> None:
         """One of our calls ended: a reason to try at once, below the ceiling."""
@@ -161,6 +171,11 @@ class Agents:
         """The API says the agent is not ready: hold it, longer each time."""
         if agent_id in self.desks and self.desks[agent_id].pause.over(now):
             self.desks[agent_id].pause.fail(now)
+
+    def shift(self, by_s: float) -> None:
+        """The clock was set."""
+        for desk in self.desks.values():
+            desk.pause.shift(by_s)
 
     def next_ready_at(self) -> float:
         """When the first agent may be tried."""

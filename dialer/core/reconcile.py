@@ -43,6 +43,10 @@ class SkewMeter:
         """One answer's ``Date`` against our clock when it was asked and when it came."""
         self._seen = [*self._seen[-self._keep + 1 :], Skew(low_s, high_s)]
 
+    def forget(self) -> None:
+        """Our clock was set: what was observed against it holds no more."""
+        self._seen = []
+
     @property
     def skew(self) -> Skew:
         """The widest bounds seen lately; ten minutes either way while nothing is known."""

@@ -25,6 +25,7 @@ class Settling:
     call: Call
     ended_at: float
     looks: int = 0
+    told_late: bool = False
 
     def next_look_at(self) -> float:
         """When its details are asked for again."""
@@ -76,9 +77,11 @@ class SettlingCalls:
             return None, None
         corrected = call.status != item.call.status
         if corrected and now - item.ended_at > CORRECTED_WITHIN_S:
-            said = {"from": item.call.status, "to": call.status}
-            item.call = item.call.model_copy(update={"status": call.status})  # told once
-            return Note("status_changed_late", now, said, item.attempt), None
+            call = call.model_copy(update={"status": item.call.status})  # sealed: what comes later is an anomaly
+            if not item.told_late:
+                item.told_late = True
+                return Note("status_changed_late", now, {"sealed": item.call.status}, item.attempt), None
+            corrected = False
         richer = any(getattr(item.call, name) is None and getattr(call, name) is not None for name in _DETAILS)
         if not corrected and not richer:
             return None, None
@@ -97,6 +100,11 @@ class SettlingCalls:
             return None
         item.attempt = replace(item.attempt, lead=replace(lead, state=LeadState.REACHED))
         return LeadState.REACHED
+
+    def shift(self, by_s: float) -> None:
+        """This machine's clock was set."""
+        for item in self._calls.values():
+            item.ended_at += by_s
 
     def drop_old(self, now: float) -> None:
         """Forget what nothing will be heard of any more."""

@@ -15,7 +15,7 @@ from dialer.core import errors
 from dialer.core.campaign import Rules
 from dialer.core.caps import Purse
 from dialer.core.doubts import Absent, Bound, Doubts
-from dialer.core.halts import Halt, halt_for, money_spent, too_many_invalid, wrong_answer
+from dialer.core.halts import Halt, halt_for, money_spent, only_blocked, too_many_invalid, wrong_answer
 from dialer.core.lifecycle import (
     SETTLED_LEADS,
     Attempt,
@@ -33,6 +33,7 @@ from dialer.core.messages import (
     Amend,
     CallSeen,
     Change,
+    ClockSet,
     Fact,
     HangUp,
     HoldWished,
@@ -69,7 +70,8 @@ CAMPAIGN_KEY: Final = "dialer_campaign"
 BATCH: Final = 64
 """Leads taken from the ledger at once."""
 CREATES_PER_LOOK: Final = 8
-BLOCKED_FOR_S: Final = 60.0
+BLOCKED_FOR_S: Final = 3600.0
+"""While this runner holds the ledger, the campaign that called this number cannot come on."""
 REFUSALS_IN_ROW: Final = 3
 """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
 
@@ -113,6 +115,7 @@ class Switchboard:
         self._changes: list[Change] = []
         self._hand: list[Lead] = []
         self._hang_ups: list[HangUp] = []
+        self._blocked: set[int] = set()
         self._invalid_in_row = 0
         self._creates_since_look = 0
         uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
@@ -140,11 +143,14 @@ class Switchboard:
     def finished(self) -> bool:
         """Whether nothing is left to do: every contact settled and every live call followed to its end."""
         if self.halt is not None and self.halt.abandon:
-            return True
+            return not self.lines.unanswered()  # their answers say whether phones rang
         if self.lines:
             return False
-        if self.due_left() and self.rules.max_cost is not None and not self.purse.allows(0):
-            self._halt(money_spent(self.rules.max_cost))
+        if self.due_left() and not self.doubts.unsettled():
+            if self.rules.max_cost is not None and not self.purse.allows(len(self.doubts)):
+                self._halt(money_spent(self.rules.max_cost))
+            elif len(self._blocked) >= self.due_left():
+                self._halt(only_blocked(len(self._blocked)))
         if self.stopping or self.halt is not None:
             return True
         return not self.due_left() and not self.doubts.unsettled() and not self._settling.awaited()
@@ -238,6 +244,7 @@ class Switchboard:
 
     def _may_dial(self, lead: Lead, now: float) -> bool:
         if lead.blocked:
+            self._blocked.add(lead.id)
             until = now + BLOCKED_FOR_S
             self._changes.append(PostponeLead(lead, until, "an open call of another campaign", now))
             return False
@@ -259,6 +266,7 @@ class Switchboard:
         attempt = Attempt(key, dialing, agent_id, AttemptState.INTENDED, now)
         self.lines.intend(attempt)
         self._settling.dialed_again(lead.id)
+        self._blocked.discard(lead.id)
         self.agents.gave(agent_id)
         self._creates_since_look += 1
         self.tally.creates += 1
@@ -305,8 +313,18 @@ class Switchboard:
                 self._failed(fact, now)
             case ServerClock():
                 self.meter.add(fact.low_s, fact.high_s)
+            case ClockSet():
+                self._clock_set(fact.by_s, now)
             case HoldWished():
                 self.requests.hush.until = max(self.requests.hush.until, fact.until)
+
+    def _clock_set(self, by_s: float, now: float) -> None:
+        """Everything measured on this machine's clock moves along; due times are UTC and stay."""
+        self._changes.append(Note("clock_set", now, {"by_s": by_s}))
+        for part in (self.slots, self.agents, self.network, self.tracker, self.lines, self.doubts, self._settling):
+            part.shift(by_s)
+        self.breaker.pause.shift(by_s)
+        self.requests.hush.shift(by_s)
 
     def stop(self) -> None:
         """No new calls; live ones are followed to their end."""
@@ -329,7 +347,7 @@ class Switchboard:
             return
         self.breaker.answered()
         self.network.clear()
-        self.requests.hush.clear()
+        self.requests.hush.failures = 0
         self._invalid_in_row = 0
         self.agents.ready(line.attempt.agent_id)
         self.tally.placed += 1
@@ -424,7 +442,7 @@ class Switchboard:
     # --- looks ------------------------------------------------------------------------------------------------------
 
     def _looked(self, fact: CallSeen, now: float) -> None:
-        self.requests.hush.clear()
+        self.requests.hush.failures = 0  # but never its end: a silence that was asked for is kept
         self.doubts.learn(fact.call)
         bound = self.doubts.absorb_look(fact.call, now)
         if bound is not None:
@@ -432,7 +450,7 @@ class Switchboard:
         self._see(fact.call, fact.asked_at, now)
 
     def _page(self, fact: PageSeen, now: float) -> None:
-        self.requests.hush.clear()
+        self.requests.hush.failures = 0
         for call in fact.page.calls:
             self._see(call, fact.asked_at, now)
         if fact.scan is None:
@@ -454,6 +472,7 @@ class Switchboard:
             self._see_again(call, now)
             return
         line.missing_since = None
+        line.seen_since = asked_at > line.hung_up_at
         self.tracker.seen(call.id, asked_at)
         self._show(line, call, now)
 
@@ -513,7 +532,7 @@ class Switchboard:
 
     def _check_deadlines(self, now: float) -> None:
         for line in self.lines.overdue(now, self.requests.opens_at(now)):
-            if line.hang_ups > len(HANG_UP_AGAIN_S):
+            if line.hang_ups >= len(HANG_UP_AGAIN_S) and line.seen_since:
                 self._lose(line, f"the call would not end; its last status was '{line.status}'", now)
             elif line.attempt.call_id is not None:
                 self._changes.append(Note("hang_up", now, {"call_id": line.attempt.call_id}, line.attempt))
@@ -533,11 +552,13 @@ class Switchboard:
         limited = isinstance(error, errors.TryLater)
         if isinstance(error, errors.TryLater) and error.code == errors.RATE_LIMITED:
             self.requests.limited(now, error.retry_after_s)
-        if isinstance(error, errors.MendCampaign):
+        if isinstance(error, errors.MendCampaign) and error.code != errors.AGENT_NOT_FOUND:
             self._halt(halt_for(error, None))
         match order:
             case Reconcile():
                 self._changes.append(Note("scan_failed", now, {"agent_id": order.agent_id, "reason": str(error)}))
+                if error.code == errors.AGENT_NOT_FOUND and order.agent_id is not None:
+                    self.doubts.agent_unknown(order.agent_id)
                 self.doubts.failed(order, now, soon=limited)
             case LookAtPage():
                 self.tracker.failed(None, now)
@@ -545,6 +566,7 @@ class Switchboard:
                 self.doubts.look_failed(order.call_id, now)
                 self._look_failed(order.call_id, error, now)
             case HangUp():
+                self.lines.hung_up(order.call_id, now, reached=not isinstance(error, errors.NotSent | errors.NoAnswer))
                 self.tracker.look_soon(order.call_id)  # it may have ended by itself: its real outcome counts
         if isinstance(order, (Reconcile, LookAtPage)) and limited:
             self.tracker.retry_at_once()

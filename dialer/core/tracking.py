@@ -64,6 +64,7 @@ class Sweep:
     started_at: float
     missing: dict[str, None]
     read: int = 0
+    turned: bool = False
 
 
 @dataclass(slots=True)
@@ -199,7 +200,12 @@ class Tracker:
             del sweep.missing[call_id]
         sweep.read += 1
         if sweep.read == 1 and self._turned(page):
-            sweep.read = 0
+            if sweep.turned:  # both ends look like the wrong one: the list has another order, or none
+                self._ascending_pages = 0
+                self._singles_until = now + SINGLES_FOR_S
+                self._finish(sweep, page, now)
+                return
+            sweep.turned, sweep.read = True, 0
             return
         if not self._worth_another(sweep, page):
             self._finish(sweep, page, now)
@@ -261,6 +267,17 @@ class Tracker:
         """Look at this call with the next request that can be spared."""
         if call_id in self.calls and call_id not in self._looks:
             self._looks.append(call_id)
+
+    def shift(self, by_s: float) -> None:
+        """This machine's clock was set: what it measured moves along."""
+        for call in self.calls.values():
+            call.placed_at += by_s
+            call.seen_at += by_s
+        if self._sweep is not None:
+            self._sweep.started_at += by_s
+        self._swept_at += by_s
+        self._singles_until += by_s
+        self._held_until += by_s
 
     def retry_at_once(self) -> None:
         """Only the request limit was in the way: the silence it asked for is pause enough."""

@@ -15,9 +15,20 @@ from anyio.abc import TaskGroup
 from dialer.client import CallsClient
 from dialer.client.headers import AnswerNote
 from dialer.core.campaign import Campaign
-from dialer.core.errors import ExitCode
+from dialer.core.errors import ExitCode, LedgerHeld
 from dialer.core.lifecycle import LeadState
-from dialer.core.messages import Accepted, Fact, HoldWished, Order, PageSeen, Place, ServerClock
+from dialer.core.messages import (
+    Accepted,
+    ClockSet,
+    Fact,
+    HoldWished,
+    Order,
+    PageSeen,
+    Place,
+    Postpone,
+    PostponeLead,
+    ServerClock,
+)
 from dialer.core.reconcile import SEND_WITHIN_S
 from dialer.core.switchboard import BATCH, Switchboard
 from dialer.ledger import CampaignRecord, Ledger
@@ -30,6 +41,7 @@ PROGRESS_EVERY_S: Final = 0.2
 LONGEST_NAP_S: Final = 60.0
 """The loop looks around at least this often: a machine that slept, or a clock that was set, is noticed."""
 NOTEWORTHY_S: Final = 2.0
+CLOCK_SET_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +86,23 @@ class Runner:
         restored = ledger.restore(record.id, account, now, SEND_WITHIN_S + campaign.api.timeout)
         self.board = Switchboard(campaign.rules(), restored, now, workspace=ledger.workspace)
         self._started_at = now
+        self._clocks = (now, clock.boot())
         self._inbox: list[Fact] = []
         self._woken = anyio.Event()
         self._scope = anyio.CancelScope()
         self._next_due: float | None = None
+        self._asked_to_stop = False
+        self._again = False
         self._told_at = float("-inf")
         self._told_idle: float | None = None
         client.on_note = self._heard
 
     def stop(self) -> None:
         """No new calls: the live ones are followed to their end. The second time: leave at once."""
-        if self.board.stopping:
+        if self._asked_to_stop:
             self._scope.cancel()
             return
+        self._asked_to_stop = True
         self.board.stop()
         self._watch.notice(
             f"Stopping: no new calls, {self.board.live} live ones are followed to their end. Again to leave at once."
@@ -107,14 +123,18 @@ class Runner:
     async def _turn(self, tasks: TaskGroup) -> bool:
         """Absorb, plan, commit, act. Returns whether the run is over."""
         now = self._clock.wall()
+        if not self._ledger.held:
+            raise LedgerHeld("the ledger's lock was taken away; no call is placed without it. Run again to go on")
         self._woken = anyio.Event()
-        facts, self._inbox = self._inbox, []
+        facts, self._inbox = [*self._clock_facts(), *self._inbox], []
         for fact in facts:
             self.board.absorb(self._checked(fact), now)
         tickets = self._gate.free()
         self._offer(now, tickets)
         orders = self.board.plan(now, tickets)
-        self._ledger.commit(self._record.id, self._account, self.board.take_changes())
+        changes = self.board.take_changes()
+        self._ledger.commit(self._record.id, self._account, changes)
+        self._again = any(isinstance(change, Postpone | PostponeLead) for change in changes)  # others may be due
         self._look_ahead(now)
         await self._gate.take(len(orders))
         committed_at = self._clock.boot()
@@ -122,6 +142,16 @@ class Runner:
             tasks.start_soon(self._act, order, committed_at)
         self._tell(now)
         return not orders and not self._inbox and (self.board.finished() or self._nothing_now(now))
+
+    def _clock_facts(self) -> list[Fact]:
+        """Whether the wall clock was set since the last turn; a machine that slept is no such case."""
+        wall, boot = self._clock.wall(), self._clock.boot()
+        (wall_before, boot_before), self._clocks = self._clocks, (wall, boot)
+        by_s = (wall - wall_before) - (boot - boot_before)
+        if abs(by_s) <= CLOCK_SET_S:
+            return []
+        self._watch.notice(f"This machine's clock was set by {by_s:+.0f} s; check it: calling hours go by it.")
+        return [ClockSet(by_s)]
 
     def _checked(self, fact: Fact) -> Fact:
         """Facts that name calls, with what the ledger knows of those calls."""
@@ -175,7 +205,7 @@ class Runner:
     async def _rest(self) -> None:
         """Wait for an answer, for the next moment that matters, or for the next request to be allowed."""
         now = self._clock.wall()
-        if self._inbox:
+        if self._inbox or (self._again and self.board.backlog):
             return
         nap_s = self._gate.spacing_s / 2
         if self._gate.free():

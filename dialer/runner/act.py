@@ -21,7 +21,7 @@ from dialer.core.messages import (
     Reconcile,
     RequestFailed,
 )
-from dialer.core.wire import CallPage, NewCall
+from dialer.core.wire import Call, CallPage, NewCall
 
 
 async def carry_out(order: Order, client: CallsClient, now: Callable[[], float], may_send: Callable[[], bool]) -> Fact:
@@ -35,7 +35,7 @@ async def carry_out(order: Order, client: CallsClient, now: Callable[[], float],
             case Place():
                 return await _place(order, client, may_send)
             case Look():
-                return CallSeen(await client.get_call(order.call_id), asked_at)
+                return CallSeen(await _look(order, client), asked_at)
             case LookAtPage():
                 page = await client.list_calls(page=order.page, direction="outbound")
                 return PageSeen(page, asked_at)
@@ -47,6 +47,9 @@ async def carry_out(order: Order, client: CallsClient, now: Callable[[], float],
     except ApiError as error:
         assert not isinstance(order, Place)
         return RequestFailed(order, error)
+    except Exception as error:  # noqa: BLE001  # one odd answer must not end a campaign
+        assert not isinstance(order, Place)
+        return RequestFailed(order, NoAnswer(f"the answer could not be taken in: {type(error).__name__}"))
 
 
 async def _place(order: Place, client: CallsClient, may_send: Callable[[], bool]) -> Fact:
@@ -66,6 +69,13 @@ async def _place(order: Place, client: CallsClient, may_send: Callable[[], bool]
         return NotAccepted(order.attempt, error)
     except Exception as error:  # noqa: BLE001  # whatever broke after the request left, it proves nothing about the phone
         return NotAccepted(order.attempt, NoAnswer(f"the answer could not be taken in: {type(error).__name__}"))
+
+
+async def _look(order: Look, client: CallsClient) -> Call:
+    call = await client.get_call(order.call_id)
+    if call.id != order.call_id:
+        raise NoAnswer(f"asked for call {order.call_id}, the answer names {call.id}")
+    return call
 
 
 async def _scan(order: Reconcile, client: CallsClient) -> CallPage:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from dialer.core.doubts import REPEAT_S, REPEATS, RETRIES_S, Absent, Bound, Doubts
 from dialer.core.lifecycle import Attempt, AttemptState, Lead, LeadState
 from dialer.core.messages import Look, PageSeen, Reconcile
@@ -126,8 +124,18 @@ def test_where_the_api_gives_metadata_back_a_call_without_ours_is_somebody_elses
     bench = Bench().add(attempt())
     bench.doubts.learn(call("other", metadata={ATTEMPT_KEY: "a5"}))
     bench.scan(call("c1"))
-    bench.look(call("c1"))
+    bench.look(call("c1", status="completed"))
     assert not bench.until_absent(call("c1")).witnessed
+
+
+def test_a_call_that_is_live_may_still_be_labelled_when_it_has_ended() -> None:
+    bench = Bench().add(attempt())
+    bench.doubts.learn(call("other", metadata={ATTEMPT_KEY: "a5"}))
+    bench.scan(call("c1"))
+    bench.look(call("c1"))
+    assert bench.scan(call("c1")) == []
+    mine = call("c1", status="completed", metadata={ATTEMPT_KEY: "a0"})
+    assert bench.look(mine) == [Bound(attempt(), mine)]
 
 
 def test_a_call_another_attempt_holds_is_not_bound_again() -> None:
@@ -231,22 +239,19 @@ def test_after_a_crash_the_intent_alone_tells_when_we_gave_up() -> None:
 def test_scans_that_fail_are_repeated_ever_more_seldom_and_settle_nothing() -> None:
     bench, waits = Bench().add(attempt()), []
     for _ in range(9):
-        order = bench.ask()
-        bench.doubts.failed(order, bench.now, soon=False)
+        for _ in range(REPEATS):
+            bench.doubts.failed(bench.ask(), bench.now, soon=False)
         waits.append(bench.doubts.wake_at() - bench.now)
     assert waits == [*RETRIES_S, RETRIES_S[-1], RETRIES_S[-1]]
     assert RETRIES_S == (30, 120, 600, 1800, 3600, 6 * 3600, 24 * 3600)
     assert bench.doubts.unsettled() == 1
 
 
-def test_a_scan_only_the_request_limit_stood_against_goes_again_at_once_and_anew() -> None:
+def test_a_page_only_the_request_limit_stood_against_is_asked_for_again() -> None:
     bench = Bench().add(attempt())
     first = bench.ask()
     bench.doubts.failed(first, bench.now, soon=True)
-    again = bench.doubts.next_order(bench.now)
-    assert isinstance(again, Reconcile)
-    assert again.scan != first.scan
-    assert again.page == 1
+    assert bench.doubts.next_order(bench.now) == first
 
 
 def test_an_incomplete_scan_is_repeated_twice_at_once_and_then_counts_as_failed() -> None:
@@ -267,7 +272,9 @@ def test_incomplete_scans_never_prove_anybody_absent_however_many_and_late() -> 
 def test_a_page_of_a_scan_that_was_given_up_is_ignored() -> None:
     bench = Bench().add(attempt())
     old = bench.ask()
-    bench.doubts.failed(old, bench.now, soon=True)
+    bench.doubts.failed(old, bench.now, soon=False)
+    for _ in range(REPEATS - 1):
+        bench.doubts.failed(bench.ask(), bench.now, soon=False)
     bench.ask()
     mine = call("mine", metadata={ATTEMPT_KEY: "a0"})
     stale = PageSeen(CallPage(calls=(mine,), total=1), bench.now, old.scan)
@@ -390,8 +397,8 @@ def test_a_restart_is_over_when_its_doubts_are_settled_and_later_doubts_do_not_b
     assert not bench.doubts.recovering
 
 
-@pytest.mark.parametrize("state", [LeadState.DIALING, LeadState.UNRESOLVED])
-def test_a_restart_without_doubts_waits_for_nothing(state: LeadState) -> None:
+def test_a_restart_without_doubts_waits_for_nothing() -> None:
     assert not Bench().doubts.recovering
     assert Bench().doubts.wake_at() == float("inf")
-    assert Bench(POLICY, attempt(state=state)).doubts.recovering
+    assert Bench(POLICY, attempt(state=LeadState.DIALING)).doubts.recovering
+    assert not Bench(POLICY, attempt(state=LeadState.UNRESOLVED)).doubts.recovering, "that one rests by itself"

@@ -1,0 +1,202 @@
+"""Bad days that were thought up to break the promise: each once ended wrongly in a prototype of this house."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from dialer.core.errors import ExitCode, LedgerHeld
+from dialer.rehearsal.answers import SandboxRules
+from dialer.runner import Runner
+from tests.runner.test_switching import Disturbed, is_create
+from tests.support.house import House, campaign, number
+from tests.support.laws import check_ledger, check_network
+
+
+def test_a_silence_the_api_asked_for_is_kept_though_other_answers_come_in(tmp_path: Path) -> None:
+    times: list[float] = []
+    quiet_until = 0.0
+
+    def remember(_: httpx.Request) -> httpx.Response | None:
+        nonlocal quiet_until
+        now = house.clock.wall()
+        times.append(now)
+        if len(times) == 30:
+            quiet_until = now + 30
+            error = {"error": {"code": "rate_limited", "message": "slow down"}}
+            return httpx.Response(429, json=error, headers={"Retry-After": "30"})
+        return None
+
+    house = House(tmp_path, campaign(), wrap=lambda inner: Disturbed(inner, before=remember))
+    house.enroll(number(index) for index in range(40))
+    assert house.run().exit_code is ExitCode.DONE
+    assert not [moment for moment in times[31:] if moment < quiet_until - 0.5]
+
+
+def test_an_outage_longer_than_any_call_may_last_loses_nobody(tmp_path: Path) -> None:
+    def outage(_: httpx.Request) -> None:
+        if 60 <= house.clock.wall() - house.start <= 1500:
+            raise httpx.ConnectError("no route")
+
+    house = House(
+        tmp_path,
+        campaign(pacing={"longest_call": "5m", "max_concurrent": 10}),
+        wrap=lambda inner: Disturbed(inner, before=outage),
+    )
+    house.enroll(number(index) for index in range(40))
+    assert house.run().exit_code is ExitCode.DONE
+    check_network(house.exchange.calls.values(), 3)
+    check_ledger(house.ledger_path, house.exchange.calls, finished=True)
+
+
+def test_a_lock_that_was_taken_away_ends_the_run_before_anything_else_is_placed(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign())
+    house.enroll(number(index) for index in range(40))
+
+    async def steal(_: Runner) -> None:
+        await anyio.sleep(5)
+        (tmp_path / "ledger.db.lock").unlink()
+
+    with pytest.raises(ExceptionGroup) as ended:
+        house.run(steal)
+    assert ended.group_contains(LedgerHeld, depth=None)
+    assert house.clock.start - house.start < 10
+    check_ledger(house.ledger_path, house.exchange.calls, finished=False)
+    assert house.run().exit_code in {ExitCode.DONE, ExitCode.UNRESOLVED}
+    check_network(house.exchange.calls.values(), 3)
+
+
+def test_a_doubt_about_an_agent_that_is_gone_is_settled_without_it(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign(agents=["agent_old"]))
+    house.enroll(["+12125550111", number(1)])
+
+    async def leave(runner: Runner) -> None:
+        await anyio.sleep(5)
+        runner.stop()
+        runner.stop()
+
+    house.run(leave)
+
+    def refuse(request: httpx.Request) -> httpx.Response | None:
+        if request.url.params.get("agent_id") == "agent_old":
+            return httpx.Response(404, json={"error": {"code": "agent_not_found", "message": "gone"}})
+        return None
+
+    house.campaign = campaign(agents=["agent_new"])
+    house.wrap = lambda inner: Disturbed(inner, before=refuse)
+    assert house.run().exit_code is ExitCode.DONE
+    assert house.lead("+12125550111") == ("reached", "completed", 1)
+
+
+def test_closed_zones_at_the_head_of_the_queue_do_not_hold_up_open_ones(tmp_path: Path) -> None:
+    closed = ["Asia/Tokyo", "Asia/Seoul", "Asia/Manila", "Australia/Sydney", "Pacific/Auckland", "Asia/Shanghai"]
+    house = House(tmp_path, campaign(hours={"weekdays": "09:00-17:00", "timezone": "contact"}))
+    house.enroll([number(index) for index in range(7)], [*closed, "Europe/London"])
+    house.run(limit=1)
+    (call,) = house.exchange.calls.values()
+    assert call.created_at - house.start < 5
+
+
+def test_numbers_with_an_open_call_of_another_campaign_end_the_run_and_say_so(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign())
+    house.enroll(["+12125550112"])
+
+    async def leave(runner: Runner) -> None:
+        await anyio.sleep(5)
+        runner.stop()
+        runner.stop()
+
+    house.run(leave)
+    house.campaign = campaign(name="second")
+    house.enroll(["+12125550112", number(3)])
+    result = house.run()
+    assert result.exit_code is ExitCode.WORK_LEFT
+    assert "another campaign" in result.reason
+    assert {call.phone for call in house.exchange.calls.values()} == {number(3)}
+
+
+def test_a_key_withdrawn_with_creates_on_their_way_leaves_nobody_in_doubt(tmp_path: Path) -> None:
+    asked = 0
+
+    def withdraw(request: httpx.Request) -> httpx.Response | None:
+        nonlocal asked
+        asked += is_create(request)
+        refusal = httpx.Response(401, json={"error": {"code": "unauthorized", "message": "no"}})
+        return refusal if asked > 12 else None
+
+    house = House(tmp_path, campaign(), SandboxRules(delay=0.5), wrap=lambda inner: Disturbed(inner, before=withdraw))
+    house.enroll(number(index) for index in range(40))
+    assert house.run().exit_code is ExitCode.USER
+    assert not house.rows("SELECT 1 FROM attempt WHERE state IN ('intended', 'uncertain')")
+
+
+def test_the_first_stop_after_a_limit_still_follows_live_calls(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign())
+    house.enroll(number(index) for index in range(10))
+
+    async def stop_once(runner: Runner) -> None:
+        await anyio.sleep(3)
+        runner.stop()
+
+    assert house.run(stop_once, limit=3).exit_code is ExitCode.WORK_LEFT
+    assert not house.rows("SELECT 1 FROM lead WHERE state = 'dialing'")
+
+
+def test_a_429_in_the_middle_of_recovery_does_not_begin_it_anew(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign(), SandboxRules(per_page_most=5, requests_per_minute=12, echo="none"))
+    house.enroll(["+12125550111", *(number(index) for index in range(60))])
+    wall = house.clock.start
+    for index in range(100):
+        house.exchange.create("agent_a", f"+1212557{index:04d}", None, None, wall - 9000 + 80 * index)
+
+    async def leave(runner: Runner) -> None:
+        await anyio.sleep(4)
+        runner.stop()
+        runner.stop()
+
+    house.run(leave)
+    assert house.run().exit_code is ExitCode.DONE
+    assert house.lead("+12125550111") == ("reached", "completed", 1)
+    check_ledger(house.ledger_path, {**house.exchange.calls}, finished=False)
+
+
+def test_one_answer_that_cannot_be_taken_in_ends_no_campaign(tmp_path: Path) -> None:
+    asked = 0
+
+    def odd(request: httpx.Request, answer: httpx.Response) -> httpx.Response | None:
+        nonlocal asked
+        asked += 1
+        if asked % 5 == 0 and not is_create(request):
+            body = json.loads(answer.content) if hasattr(answer, "_content") else {}
+            return httpx.Response(200, json={**body, "data": {"id": 7, "cost": 10**400}})
+        return None
+
+    house = House(tmp_path, campaign(), wrap=lambda inner: Disturbed(inner, after=odd))
+    house.enroll(number(index) for index in range(30))
+    assert house.run().exit_code is ExitCode.DONE
+    check_ledger(house.ledger_path, house.exchange.calls, finished=True)
+
+
+@pytest.mark.parametrize("by_s", [7200.0, -7200.0])
+@pytest.mark.parametrize("policy", ["hold", "retry_absent"])
+def test_a_clock_set_while_a_create_is_in_doubt_calls_nobody_twice(tmp_path: Path, by_s: float, policy: str) -> None:
+    retry = {"busy": ["10m"], "no_answer": ["10m"], "on_uncertain": policy, "uncertain_horizon": "5m"}
+    house = House(tmp_path, campaign(retry=retry), SandboxRules(lag=100, echo="none"))
+    house.exchange.rules = SandboxRules(lag=100, echo="none")
+    house.sandbox = type(house.sandbox)(
+        house.exchange, house.rules, lambda: house.clock.wall() + house.clock.set_back_s
+    )
+    house.enroll(["+12125550111", *(number(index) for index in range(40))])
+
+    async def set_clock(_: Runner) -> None:
+        await anyio.sleep(30)
+        house.clock.set_back_s -= by_s
+
+    assert house.run(set_clock).exit_code is ExitCode.DONE
+    assert len([call for call in house.exchange.calls.values() if call.phone == "+12125550111"]) == 1
+    assert house.lead("+12125550111") == ("reached", "completed", 1)
+    check_network(house.exchange.calls.values(), 3)
