@@ -54,6 +54,8 @@ MAX_PAGES: Final = 10_000
 BODY_MOST_BYTES: Final = 10 * 1024 * 1024
 CONNECT_S: Final = 5.0
 MESSAGE_MOST: Final = 300
+KEY_LEAST: Final = 6
+"""A shorter key is none that anybody was given: hiding it would only tear words apart."""
 _NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -281,7 +283,9 @@ class CallsClient:
 
     def _clean(self, text: str) -> str:
         """A message of the API or the network, fit for a log: one printable line, bounded, without the key."""
-        text = text.replace(self._key.get_secret_value(), "***")
+        key = self._key.get_secret_value()
+        if len(key) >= KEY_LEAST:
+            text = text.replace(key, "***")
         text = re.sub(r"[^\x20-\x7e\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufffd]+", " ", text)
         return text.strip()[:MESSAGE_MOST]
 

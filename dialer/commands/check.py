@@ -80,6 +80,9 @@ def _known(campaign: Campaign, contacts: dict[str, NewContact], options: Options
         known = {row[2]: row[3] for row in reader.rows("outcomes", campaign=record.id)}
     states = Counter(known[phone] for phone in contacts if phone in known)
     said = ", ".join(f"{count} {state}" for state, count in states.items())
+    gone = sum(1 for phone, state in known.items() if phone not in contacts and state in {"queued", "waiting"})
+    if gone:
+        said += f"; {gone} waiting whose rows are gone would be cancelled"
     return f"ledger      {plural(states.total(), 'contact')} known already ({said}); nobody is called again for it\n"
 
 
@@ -92,7 +95,7 @@ def _when(campaign: Campaign, contacts: dict[str, NewContact], now: float) -> st
         for row in contacts.values()
     )
     said = ", ".join(f"{plural(count, 'contact')} {when}" for when, count in openings.most_common(6))
-    return f"hours       {said}\n"
+    return f"hours       {said} (times of this machine's clock)\n"
 
 
 def _waits(campaign: Campaign) -> str:

@@ -42,6 +42,8 @@ def ledger_path(options: Options) -> Path:
         raise UserError(
             f"{said!r} cannot be the path of a ledger: {getattr(error, 'strerror', None) or error}"
         ) from None
+    if not path.name:
+        raise UserError(f"{said!r} is a directory; name a file for the ledger, like {DEFAULT_LEDGER}")
     return path
 
 

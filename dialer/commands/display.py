@@ -85,6 +85,10 @@ class BarDisplay:
         """See :class:`dialer.runner.watch.Watch`."""
         self.notice(_idle_line(until))
 
+    def in_doubt(self, reason: str, until: float) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self.notice(_doubt_line(reason, until))
+
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""
         if self._bar is not None:
@@ -115,6 +119,10 @@ class PlainDisplay:
         """See :class:`dialer.runner.watch.Watch`."""
         self.notice(_idle_line(until))
 
+    def in_doubt(self, reason: str, until: float) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self.notice(_doubt_line(reason, until))
+
     def close(self) -> None:
         """Nothing to clean up."""
 
@@ -124,6 +132,15 @@ class QuietDisplay(PlainDisplay):
 
     def progress(self, snapshot: Snapshot) -> None:
         """See :class:`dialer.runner.watch.Watch`."""
+
+
+def _doubt_line(reason: str, until: float) -> str:
+    import time
+
+    return (
+        f"A call may or may not have been placed ({reason}). It is searched for in the API's list until "
+        f"{local_time(until, time.time())}; its contact waits, others go on."
+    )
 
 
 def _idle_line(until: float) -> str:

@@ -36,10 +36,13 @@ from dialer.ledger.sqlite import SqliteLedger
 from dialer.rehearsal.answers import SandboxRules
 from dialer.rehearsal.server import embedded
 from dialer.reports import write_reports
+from dialer.reports.files import make_private_dir
 from dialer.runner import Runner, RunResult
 from dialer.runner.clock import SystemClock
 
-TELL_ROWS: Final = 100_000
+TELL_EVERY_S: Final = 2.0
+SAME_KEY_S: Final = 0.5
+"""Two interrupts this close are one press of Ctrl-C, told by the terminal and by a wrapper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,12 @@ def _confirm(campaign: Campaign, path: Path, flags: RunOptions) -> None:
 
 
 def _teller(display: BarDisplay | PlainDisplay) -> Callable[[int], None]:
+    told_at = time.monotonic()
+
     def tell(rows: int) -> None:
-        if rows % TELL_ROWS == 0:
+        nonlocal told_at
+        if time.monotonic() - told_at >= TELL_EVERY_S:
+            told_at = time.monotonic()
             display.notice(f"Contacts: {rows:,} rows read")
 
     return tell
@@ -143,11 +150,14 @@ def _run(
     display: BarDisplay | PlainDisplay,
     flags: RunOptions,
 ) -> int:
+    out = flags.out or Path("reports") / campaign.name
+    make_private_dir(out)
+    if flags.only is not None and not ledger.knows(record.id, flags.only):
+        raise UserError(f"--only {flags.only}: no contact of the list has this number (as +E164, like +12125550100)")
     try:
         result = anyio.run(_session, campaign, record, ledger, key, display, flags)
     finally:
         display.close()
-    out = flags.out or Path("reports") / campaign.name
     with open_reader(ledger.path) as reader:
         written = write_reports(reader, campaign.name, out, time.time())
     _close(result, campaign, record.file, written.directory, display)
@@ -170,7 +180,10 @@ def _close(result: RunResult, campaign: Campaign, file: str, out: Path, display:
         case _:
             due = snapshot.next_due_at
             when = "" if due is None else f"; the next call is due at {local_time(due, snapshot.at)}"
-            display.notice(f"Stopped: {done}{when}. Go on with: {again}")
+            live = (
+                f"; {plural(snapshot.live, 'call')} may be live still and will be found again" if snapshot.live else ""
+            )
+            display.notice(f"Stopped: {done}{when}{live}. Go on with: {again}")
     display.notice(f"Reports: {out}")
 
 
@@ -238,5 +251,8 @@ async def _preflight(client: CallsClient, campaign: Campaign) -> None:
 async def _obey_signals(runner: Runner) -> None:
     asked = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     with anyio.open_signal_receiver(*asked) as signals:
+        before = float("-inf")
         async for _ in signals:
-            runner.stop()
+            if time.monotonic() - before > SAME_KEY_S:
+                runner.stop()
+            before = time.monotonic()

@@ -29,6 +29,8 @@ def status(name: str | None, options: Options, *, as_json: bool = False) -> int:
 
 def _text(figures: dict[str, Any], due_at: float | None) -> str:
     rows = figures["rows"]
+    if not rows["input"]:
+        return f"{figures['campaign']}\n  the list is not imported yet\n"
     lines = [
         figures["campaign"],
         f"  rows        {rows['input']:,} = {plural(rows['contacts'], 'contact')} + {rows['rejected']:,} rejected",

@@ -354,9 +354,24 @@ def _first_fault(error: ValidationError) -> str:
         return f"unknown key '{where}'{hint}"
     if kind == "missing":
         return f"'{where}' is missing"
-    said = fault["msg"].removeprefix("Value error, ")
+    said = _PLAIN.get(kind) or fault["msg"].removeprefix("Value error, ")
+    if steps[:1] == ["hours"] and len(steps) == 1:
+        said = 'it is "always" or a table [hours]'
     got = "" if not where or isinstance(fault["input"], dict) else f" (it says {fault['input']!r})"
     return f"'{where}': {said}{got}" if where else said
+
+
+_PLAIN: Final = {
+    "tuple_type": 'a list is meant, like ["15m"]',
+    "too_short": "at least one is needed",
+    "string_type": "text in quotation marks is meant",
+    "int_type": "a whole number is meant",
+    "int_parsing": "a whole number is meant",
+    "bool_type": "true or false is meant",
+    "float_parsing": "a number is meant",
+    "string_pattern_mismatch": "letters, digits, '.', '_' and '-' are allowed, at most 64, the first a letter or digit",
+}
+"""What a user would write, where the validator speaks of types."""
 
 
 def _keys_of(steps: list[str]) -> list[str]:

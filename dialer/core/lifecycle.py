@@ -157,3 +157,5 @@ class Attempt:
     call_id: str | None = None
     placed_at: float | None = None
     status: str = ""
+    shadowed: bool = False
+    """The list showed a second call that may be ours too: this number rests until that one must have ended."""

@@ -30,8 +30,6 @@ class Line:
     seen_since: bool = False
     """A look after the last hang-up showed it live still."""
     missing_since: float | None = None
-    shadowed: bool = False
-    """The list showed a second call that may be ours too: this number rests until that one must have ended."""
 
 
 class Lines:

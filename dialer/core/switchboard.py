@@ -508,7 +508,7 @@ class Switchboard:
         due_at = verdict.due_at
         if due_at is not None:
             due_at = self._allowed_from(lead.zone, due_at)
-            if line.shadowed:
+            if attempt.shadowed:
                 due_at = max(due_at, now + self.rules.longest_call_s)
         self._changes.append(MarkEnded(attempt, call, disposition, verdict.state, due_at, verdict.reason, now))
         self._forget(line, now, ended=True)
@@ -590,7 +590,7 @@ class Switchboard:
         if attempt.lead.state is not LeadState.DIALING:
             check_lead_step(attempt.lead.state, LeadState.DIALING)
             self._count(attempt.lead.state, LeadState.DIALING)
-        line = Line(attempt, shadowed=bool(verdict.others))
+        line = Line(replace(attempt, shadowed=bool(verdict.others)))
         if verdict.others:
             others = [call.id for call in verdict.others]
             self._changes.append(

@@ -12,7 +12,7 @@ from dialer.core.errors import ContactsError
 from dialer.core.hours import CallingHours, zone_of
 from dialer.intake.columns import Mapping, understand
 from dialer.intake.csvfile import CsvFile, Row
-from dialer.intake.phones import Unusable, to_e164, zones_of
+from dialer.intake.phones import Unusable, check_region, to_e164, zones_of
 from dialer.ledger import CampaignRecord, EnrollResult, Ledger, NewContact, RejectedRow
 
 _CHUNK = 1 << 20
@@ -40,6 +40,7 @@ class Intake:
 
         Raises :class:`~dialer.core.errors.ContactsError` for a list that is missing, empty, broken, or unclear.
         """
+        check_region(campaign.columns.region)
         self._columns = campaign.columns
         self._hours = campaign.rules().hours
         self._paths = campaign.contact_files

@@ -23,17 +23,18 @@ class Row:
 
     number: int
     cells: tuple[str, ...]
+    delimiter: str = ","
 
     @property
     def raw(self) -> str:
         """The row as CSV text."""
-        return as_csv(self.cells)
+        return as_csv(self.cells, self.delimiter)
 
 
-def as_csv(cells: Iterable[str]) -> str:
+def as_csv(cells: Iterable[str], delimiter: str) -> str:
     """Cells as one line of CSV text."""
     line = io.StringIO()
-    csv.writer(line).writerow(cells)
+    csv.writer(line, delimiter=delimiter).writerow(cells)
     return line.getvalue().removesuffix("\r\n")
 
 
@@ -94,7 +95,7 @@ class CsvFile:
                 number += 1
                 if not cells:
                     continue
-                yield Row(number, tuple(cells))
+                yield Row(number, tuple(cells), self._delimiter)
 
 
 def _unique(header: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, timezone
 
+from dialer.core.errors import ContactsError
+
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[eE]\s*[+-]?\d+")
 _FLOAT: Final = re.compile(r"(\+?\d{6,})\.0+")
 _LABEL: Final = re.compile(r"\([^()\d]*\)|\b(?:mobile|cell|home|work|office|phone|tel|fax)\b\.?:?", re.IGNORECASE)
@@ -37,6 +39,12 @@ class Unusable:
 
     reason: str
     detail: str
+
+
+def check_region(region: str | None) -> None:
+    """Raise :class:`~dialer.core.errors.ContactsError` for a country nobody knows."""
+    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise ContactsError(f'[columns] region = "{region}" is no country; two letters like US, GB or ZA are meant')
 
 
 def to_e164(cell: str, region: str | None) -> str | Unusable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import singledispatch
-from typing import Any
+from typing import Any, Final
 
 from dialer.core.lifecycle import Attempt
 from dialer.core.messages import (
@@ -25,6 +25,8 @@ from dialer.core.messages import (
 from dialer.core.pacing import DAY_S
 from dialer.core.wire import Call
 
+SHADOWED: Final = "possible_double_call"
+"""The code of an attempt whose call the list showed beside another that may be ours too."""
 Execute = Callable[[str, Mapping[str, Any]], int]
 """Runs a named statement with values and says how many rows it touched."""
 
@@ -89,7 +91,8 @@ def _(change: Intend, writer: Writer) -> None:
 @write.register
 def _(change: MarkPlaced, writer: Writer) -> None:
     told = {"call": change.call_id, "status": change.status, "created_at": change.created_at}
-    writer.one("placed", attempt=change.attempt.key, at=change.at, **told)
+    code = SHADOWED if change.attempt.shadowed else ""
+    writer.one("placed", attempt=change.attempt.key, at=change.at, code=code, **told)
     if change.found:
         writer.one("found_lead", lead=change.attempt.lead.id)
     writer.event(change.at, "found" if change.found else "placed", told, change.attempt)

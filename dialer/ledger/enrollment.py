@@ -56,7 +56,11 @@ class SqliteEnrollment:
             where = f"row {row_number}" if file == contact.file else f"row {row_number} of {file}"
             self.reject(
                 RejectedRow(
-                    contact.file, contact.row_number, "duplicate", f"{contact.phone} is already in {where}", contact.raw
+                    contact.file,
+                    contact.row_number,
+                    "duplicate",
+                    f"the number {contact.phone} is already in {where}",
+                    contact.raw,
                 )
             )
             return

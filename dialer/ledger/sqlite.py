@@ -16,7 +16,7 @@ from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, Lead
 from dialer.core.messages import Change, Restored
 from dialer.core.pacing import DAY_S
 from dialer.ledger import CampaignRecord, Enrollment, LedgerConflict
-from dialer.ledger.changes import IllegalChange, Writer, write
+from dialer.ledger.changes import SHADOWED, IllegalChange, Writer, write
 from dialer.ledger.enrollment import SqliteEnrollment
 from dialer.ledger.lock import WriterLock
 from dialer.ledger.statements import migrations, statements
@@ -137,6 +137,10 @@ class SqliteLedger:
         """See :meth:`dialer.ledger.Ledger.next_due`."""
         due: float | None = self._rows("next_due", campaign=campaign_id, only=only)[0][0]
         return due
+
+    def knows(self, campaign_id: int, phone: str) -> bool:
+        """See :meth:`dialer.ledger.Ledger.knows`."""
+        return bool(self._rows("known_contact", campaign=campaign_id, phone=phone))
 
     def bound(self, call_ids: Iterable[str]) -> frozenset[str]:
         """See :meth:`dialer.ledger.Ledger.bound`."""
@@ -260,7 +264,7 @@ def _lead(row: tuple[Any, ...], understood: frozenset[str]) -> Lead:
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:
     key, agent, state, intended_at, gave_up_at, call_id, placed_at, status, *rest = row
-    lead_id, phone, lead_state, due_at, attempts, number, disposition, zone = rest
+    lead_id, phone, lead_state, due_at, attempts, number, disposition, zone, code = rest
     lead = Lead(
         id=lead_id,
         phone=phone,
@@ -271,4 +275,5 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         disposition=Disposition(disposition) if disposition else None,
         zone=zone,
     )
-    return Attempt(key, lead, agent, AttemptState(state), intended_at, gave_up_at, call_id, placed_at, status)
+    told = (intended_at, gave_up_at, call_id, placed_at, status, code == SHADOWED)
+    return Attempt(key, lead, agent, AttemptState(state), *told)

@@ -31,7 +31,7 @@ SELECT min(due) FROM (
 SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
        attempt.placed_at, attempt.status,
        lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
-       lead.zone
+       lead.zone, attempt.code
 FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('intended', 'placed', 'uncertain')
 ORDER BY attempt.placed_at, attempt.id;
@@ -65,7 +65,8 @@ INSERT INTO attempt (key, campaign_id, lead_id, number, phone, agent_id, state, 
 VALUES (:attempt, :campaign, :lead, :number, :phone, :agent, 'intended', :at);
 
 -- :name placed
-UPDATE attempt SET state = 'placed', call_id = :call, status = :status, created_at = :created_at, placed_at = :at
+UPDATE attempt SET state = 'placed', call_id = :call, status = :status, created_at = :created_at, placed_at = :at,
+                   code = :code
 WHERE key = :attempt AND state IN ('intended', 'uncertain');
 
 -- :name found_lead

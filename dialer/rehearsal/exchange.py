@@ -142,7 +142,8 @@ class Exchange:
         if self.live(now) + self._held_by_others(now) >= self.rules.slots:
             raise refused(errors.NO_SLOTS, "all call slots are taken")
         nth = self._per_phone.get(phone, 0)
-        ident = f"call_{len(self.calls) + 1:06d}{int(chance(self.rules.seed, len(self.calls), 'id') * 16**6):06x}"
+        tail = int(chance(self.rules.seed, len(self.calls), now, "id") * 16**8)  # another one after every restart
+        ident = f"call_{len(self.calls) + 1:06d}{tail:08x}"
         call = self._scripted(ident, agent_id, phone, nth, contact, metadata, now)
         self.put(call, now)
         self.on_change(call)

@@ -19,9 +19,11 @@ from dialer.core.errors import ExitCode, LedgerHeld
 from dialer.core.lifecycle import LeadState
 from dialer.core.messages import (
     Accepted,
+    Change,
     ClockSet,
     Fact,
     HoldWished,
+    MarkUncertain,
     Order,
     PageSeen,
     Place,
@@ -93,6 +95,7 @@ class Runner:
         self._next_due: float | None = None
         self._asked_to_stop = False
         self._again = False
+        self._told_doubt = False
         self._told_at = float("-inf")
         self._told_idle: float | None = None
         client.on_note = self._heard
@@ -135,6 +138,7 @@ class Runner:
         changes = self.board.take_changes()
         self._ledger.commit(self._record.id, self._account, changes)
         self._again = any(isinstance(change, Postpone | PostponeLead) for change in changes)  # others may be due
+        self._tell_doubts(changes)
         self._look_ahead(now)
         await self._gate.take(len(orders))
         committed_at = self._clock.boot()
@@ -167,6 +171,12 @@ class Runner:
             return
         leads = self._ledger.claim(self._record.id, now, wanted, self._only)
         self.board.offer(leads)
+
+    def _tell_doubts(self, changes: list[Change]) -> None:
+        doubts = [change for change in changes if isinstance(change, MarkUncertain)]
+        if doubts and not self._told_doubt:
+            self._told_doubt = True
+            self._watch.in_doubt(doubts[0].reason, doubts[0].gave_up_at + self._campaign.retry.uncertain_horizon)
 
     def _look_ahead(self, now: float) -> None:
         """Whether contacts are due, and if none is, when the next one will be: asked when everything is written."""

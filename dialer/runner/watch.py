@@ -43,6 +43,9 @@ class Watch(Protocol):
     def idle(self, until: float) -> None:
         """There is nothing to do until then (UTC seconds), and the runner waits."""
 
+    def in_doubt(self, reason: str, until: float) -> None:
+        """A create was not answered, the first of this run: it is searched for in the list until then (UTC seconds)."""
+
 
 class Unwatched:
     """Nobody looks on."""
@@ -54,4 +57,7 @@ class Unwatched:
         """See :class:`Watch`."""
 
     def idle(self, until: float) -> None:
+        """See :class:`Watch`."""
+
+    def in_doubt(self, reason: str, until: float) -> None:
         """See :class:`Watch`."""

@@ -73,7 +73,7 @@ def test_asked_twice_a_run_leaves_at_once_and_its_live_calls_are_found_again(tmp
     runner = start_run(home)
     _wait_for_calls(home, runner)
     runner.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    time.sleep(0.8)  # closer together they are one press of Ctrl-C
     started = time.monotonic()
     runner.send_signal(signal.SIGINT)
     code, said = finish(runner)

@@ -558,7 +558,7 @@ def test_the_second_row_of_a_number_is_rejected_and_names_the_first(ledger: Sqli
         assert result.rows == 3
     (row,) = _query(ledger, "SELECT row_number, reason, detail FROM rejected")
     assert (row["row_number"], row["reason"]) == (4, "duplicate")
-    assert row["detail"] == f"{phone(0)} is already in row 2"
+    assert row["detail"] == f"the number {phone(0)} is already in row 2"
 
 
 def test_a_rejected_duplicate_keeps_its_raw_row(ledger: SqliteLedger) -> None:

@@ -200,3 +200,33 @@ def test_a_clock_set_while_a_create_is_in_doubt_calls_nobody_twice(tmp_path: Pat
     assert len([call for call in house.exchange.calls.values() if call.phone == "+12125550111"]) == 1
     assert house.lead("+12125550111") == ("reached", "completed", 1)
     check_network(house.exchange.calls.values(), 3)
+
+
+def test_a_number_with_a_second_call_in_the_list_rests_until_that_one_must_have_ended_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    retry = {"busy": ["1m"], "max_attempts": 3}
+    house = House(tmp_path, campaign(retry=retry, pacing={"longest_call": "2h"}), SandboxRules(echo="none"))
+    busy = "+12125550102"
+    lost = False
+
+    def lose(request: httpx.Request, _: httpx.Response) -> None:
+        nonlocal lost
+        if is_create(request) and not lost:
+            lost = True
+            house.exchange.create("agent_a", busy, None, None, house.clock.wall())  # a middlebox sent it twice
+            raise httpx.ReadError("reset")
+
+    async def leave(runner: Runner) -> None:
+        double = "SELECT 1 FROM event WHERE kind = 'possible_double_call'"
+        while not house.rows(double):  # noqa: ASYNC110  # in virtual time this is no polling
+            await anyio.sleep(0.05)
+        runner.stop()
+        runner.stop()
+
+    house.wrap = lambda inner: Disturbed(inner, after=lose)
+    house.enroll([busy])
+    house.run(leave)
+    house.run()
+    calls = sorted(call.created_at for call in house.exchange.calls.values())
+    assert calls[2] - calls[1] > 7000
