@@ -154,8 +154,10 @@ class _Judge:
         named = cells[header] if header else ""
         if named and zone_of(named) is None:
             return Unusable("zone_unknown", f"'{named}' is no IANA time zone like Europe/London")
+        if self._hours.week is None or self._hours.timezone != "contact":
+            return named or None  # whose clock it is does not matter: the look-up is dear
         zone = named or zones_of(phone)
-        if self._hours.opening(zone, self._now).until == float("inf") and self._hours.week is not None:
+        if self._hours.opening(zone, self._now).until == float("inf"):
             return Unusable(
                 "no_calling_hours", "its time zone is not certain enough for [hours]; add a timezone column"
             )

@@ -67,9 +67,9 @@ class SqliteEnrollment:
         self._result.known += 1
         values["contact"] = ident
         self._execute("see_contact_again", values)
+        self._execute("change_zone", {**values, "zone": contact.zone})  # a campaign without hours had not looked it up
         if not submissions:
             self._execute("change_contact", values)
-            self._execute("change_zone", {**values, "zone": contact.zone})
         if state == LeadState.CANCELLED:
             self._execute("back_in_list", {**values, "due_at": self._now})
 

@@ -153,7 +153,7 @@ UPDATE contact SET intake = :intake, file = :file, row_number = :row_number WHER
 UPDATE contact SET first_name = :first_name, last_name = :last_name, cells = :cells WHERE id = :contact;
 
 -- :name change_zone
-UPDATE lead SET zone = :zone WHERE id = :contact;
+UPDATE lead SET zone = :zone WHERE id = :contact AND (zone IS NULL OR submissions = 0);
 
 -- :name back_in_list
 UPDATE lead SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'waiting' END, due_at = :due_at, reason = ''
