@@ -7,8 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from dialer.commands.common import Options, ledger_path, length, local_time, masked, plural
-from dialer.commands.run import sandbox_rules
+from dialer.commands.common import Options, ledger_path, length, local_time, masked, plural, sandbox_rules
 from dialer.core.campaign import Campaign, load_campaign
 from dialer.core.errors import ContactsError, ExitCode
 from dialer.intake import Intake
@@ -21,7 +20,7 @@ EXAMPLES = 5
 def check(path: Path, options: Options) -> int:
     """Say how each column was understood, which rows would be rejected and why, and who would be called when."""
     campaign = load_campaign(path)
-    sandbox_rules(campaign)
+    sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
     intake = Intake(campaign)
     now = time.time()
     rejected: Counter[str] = Counter()
@@ -77,7 +76,7 @@ def _known(campaign: Campaign, contacts: dict[str, NewContact], options: Options
         if campaign.name not in reader.campaign_names():
             return ""
         record = reader.campaign(campaign.name)
-        known = {row[2]: row[3] for row in reader.rows("outcomes", campaign=record.id)}
+        known: dict[str, str] = dict(reader.rows("lead_states", campaign=record.id))
     states = Counter(known[phone] for phone in contacts if phone in known)
     said = ", ".join(f"{count} {state}" for state, count in states.items())
     gone = sum(1 for phone, state in known.items() if phone not in contacts and state in {"queued", "waiting"})

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from dialer.core.campaign import Campaign
 from dialer.core.errors import UserError
+from dialer.rehearsal.answers import SandboxRules
 
 KEY_VARIABLE: Final = "SMARTALEX_API_KEY"
 LEDGER_VARIABLE: Final = "DIALER_LEDGER"
@@ -72,6 +74,18 @@ def _key_in(path: Path) -> SecretStr:
     if not key or not key.isascii() or not key.isprintable():
         raise UserError(f"{path} holds no API key")
     return SecretStr(key)
+
+
+def sandbox_rules(values: Mapping[str, Any], place: str) -> SandboxRules:
+    """The sandbox's rules in ``values``; ``place`` goes before the key in the error that says what is wrong."""
+    try:
+        return SandboxRules.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(step) for step in fault["loc"])
+        known = ", ".join(SandboxRules.model_fields)
+        said = f"unknown key; known here: {known}" if fault["type"] == "extra_forbidden" else fault["msg"]
+        raise UserError(f"{place}{where}: {said}") from None
 
 
 def account_of(key: SecretStr, base_url: str, workspace: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from contextlib import suppress
 from typing import Final, Never
@@ -55,7 +56,27 @@ def describe(snapshot: Snapshot, rate: _Rate) -> str:
     return " · ".join(parts)
 
 
-class BarDisplay:
+class _Sentences:
+    """What every display says in the same words."""
+
+    def notice(self, text: str) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        raise NotImplementedError
+
+    def idle(self, until: float) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        when = local_time(until, time.time())
+        self.notice(f"Nothing to do until {when}; waiting. (Ctrl-C stops, --no-wait does not wait.)")
+
+    def in_doubt(self, reason: str, until: float) -> None:
+        """See :class:`dialer.runner.watch.Watch`."""
+        self.notice(
+            f"A call may or may not have been placed ({reason}). It is searched for in the API's list until "
+            f"{local_time(until, time.time())}; its contact waits, others go on."
+        )
+
+
+class BarDisplay(_Sentences):
     """A tqdm bar for a terminal."""
 
     def __init__(self) -> None:
@@ -81,21 +102,13 @@ class BarDisplay:
         """See :class:`dialer.runner.watch.Watch`."""
         tqdm.write(text, file=sys.stderr)
 
-    def idle(self, until: float) -> None:
-        """See :class:`dialer.runner.watch.Watch`."""
-        self.notice(_idle_line(until))
-
-    def in_doubt(self, reason: str, until: float) -> None:
-        """See :class:`dialer.runner.watch.Watch`."""
-        self.notice(_doubt_line(reason, until))
-
     def close(self) -> None:
         """Leave the bar as it is and go to the next line."""
         if self._bar is not None:
             self._bar.close()
 
 
-class PlainDisplay:
+class PlainDisplay(_Sentences):
     """Lines for a file or a pipe."""
 
     def __init__(self) -> None:
@@ -115,14 +128,6 @@ class PlainDisplay:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
 
-    def idle(self, until: float) -> None:
-        """See :class:`dialer.runner.watch.Watch`."""
-        self.notice(_idle_line(until))
-
-    def in_doubt(self, reason: str, until: float) -> None:
-        """See :class:`dialer.runner.watch.Watch`."""
-        self.notice(_doubt_line(reason, until))
-
     def close(self) -> None:
         """Nothing to clean up."""
 
@@ -132,21 +137,6 @@ class QuietDisplay(PlainDisplay):
 
     def progress(self, snapshot: Snapshot) -> None:
         """See :class:`dialer.runner.watch.Watch`."""
-
-
-def _doubt_line(reason: str, until: float) -> str:
-    import time
-
-    return (
-        f"A call may or may not have been placed ({reason}). It is searched for in the API's list until "
-        f"{local_time(until, time.time())}; its contact waits, others go on."
-    )
-
-
-def _idle_line(until: float) -> str:
-    import time
-
-    return f"Nothing to do until {local_time(until, time.time())}; waiting. (Ctrl-C stops, --no-wait does not wait.)"
 
 
 def choose_display(*, quiet: bool) -> BarDisplay | PlainDisplay:

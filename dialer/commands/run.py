@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Final
 
 import anyio
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from dialer.client import CallsClient
-from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural
+from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural, sandbox_rules
 from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
 from dialer.core.errors import (
     ApiError,
-    CampaignFileError,
     ExitCode,
     MendCampaign,
     NoAnswer,
@@ -33,7 +32,6 @@ from dialer.intake import Intake
 from dialer.ledger import CampaignRecord, EnrollResult
 from dialer.ledger.reading import choose, open_reader
 from dialer.ledger.sqlite import SqliteLedger
-from dialer.rehearsal.answers import SandboxRules
 from dialer.rehearsal.server import embedded
 from dialer.reports import write_reports
 from dialer.reports.files import make_private_dir
@@ -61,13 +59,12 @@ def run(path: Path, flags: RunOptions, options: Options) -> int:
     campaign = load_campaign(path)
     key = api_key(campaign, options)
     intake = Intake(campaign)
-    sandbox_rules(campaign)
+    sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
     _confirm(campaign, path, flags)
     ledger = SqliteLedger(ledger_path(options))
     try:
         now = time.time()
-        source = path.read_text("utf-8-sig")
-        record = ledger.put_campaign(campaign.name, str(path.resolve()), source, campaign.digest(), now)
+        record = ledger.put_campaign(campaign.name, str(path.resolve()), campaign.source, campaign.digest(), now)
         display = choose_display(quiet=options.quiet)
         _tell_intake(intake.enroll(ledger, record, now, _teller(display)), display)
         return _run(campaign, record, ledger, key, display, flags)
@@ -93,18 +90,6 @@ def resume(name: str | None, flags: RunOptions, options: Options) -> int:
         return _run(campaign, record, ledger, key, display, flags)
     finally:
         ledger.close()
-
-
-def sandbox_rules(campaign: Campaign) -> SandboxRules:
-    """The rules of the embedded sandbox that a campaign file asks for."""
-    try:
-        return SandboxRules.model_validate(campaign.sandbox)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(step) for step in fault["loc"])
-        known = ", ".join(SandboxRules.model_fields)
-        said = f"unknown key; known here: {known}" if fault["type"] == "extra_forbidden" else fault["msg"]
-        raise CampaignFileError(f"campaign '{campaign.name}': 'sandbox.{where}': {said}") from None
 
 
 def _confirm(campaign: Campaign, path: Path, flags: RunOptions) -> None:
@@ -225,7 +210,7 @@ async def _address(campaign: Campaign, ledger: Path) -> AsyncIterator[str]:
     if campaign.api.base_url != SANDBOX:
         yield campaign.api.base_url
         return
-    async with embedded(sandbox_rules(campaign), ledger.with_name("sandbox.jsonl")) as base_url:
+    async with embedded(sandbox_rules(campaign.sandbox, "sandbox."), ledger.with_name("sandbox.jsonl")) as base_url:
         yield base_url
 
 

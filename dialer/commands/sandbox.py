@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from pydantic import ValidationError
 
+from dialer.commands.common import sandbox_rules
 from dialer.core.errors import ExitCode, UserError
 from dialer.rehearsal import script
 from dialer.rehearsal.answers import SandboxRules
@@ -19,7 +19,7 @@ from dialer.rehearsal.server import listen, make_sandbox, serve
 
 def sandbox(host: str, port: int, store: Path | None, switches: dict[str, Any], settings: Sequence[str]) -> int:
     """Serve until interrupted. ``switches`` come from flags, ``settings`` from ``--set key=value``."""
-    rules = _rules({**switches, **dict(map(_setting, settings))})
+    rules = sandbox_rules({**switches, **dict(map(_setting, settings))}, "--set ")
     with listen(host, port) as listener:
         port = listener.getsockname()[1]
         sys.stdout.write(f"http://{host}:{port}/v1\n")
@@ -50,12 +50,3 @@ def _parsed(value: str) -> Any:  # whatever TOML knows
         return tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return value
-
-
-def _rules(values: dict[str, Any]) -> SandboxRules:
-    try:
-        return SandboxRules.model_validate(values)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(step) for step in fault["loc"])
-        raise UserError(f"--set {where}: {fault['msg']}; known: {', '.join(SandboxRules.model_fields)}") from None

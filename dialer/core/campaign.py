@@ -234,6 +234,7 @@ class Campaign(_Table):
     """Settings of the embedded sandbox; only looked at where ``base_url`` is "sandbox"."""
 
     _home: Path = PrivateAttr(default=Path())
+    _source: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def _coherent(self) -> Campaign:
@@ -245,6 +246,11 @@ class Campaign(_Table):
                 "in the list later than the horizon would be placed twice"
             )
         return self
+
+    @property
+    def source(self) -> str:
+        """The text of the file that was read."""
+        return self._source
 
     @property
     def contact_files(self) -> tuple[Path, ...]:
@@ -338,7 +344,7 @@ def read_campaign(text: str, path: Path) -> Campaign:
         campaign = Campaign.model_validate(data)
     except ValidationError as error:
         raise CampaignFileError(f"{path}: {_first_fault(error)}") from None
-    campaign._home = path.parent  # the module's own private field: pydantic knows no other way
+    campaign._home, campaign._source = path.parent, text  # the module's own fields: pydantic knows no other way
     return campaign
 
 

@@ -86,7 +86,6 @@ class Tally:
     """Creates less those that proved void."""
     placed: int = 0
     refused_for_slots: int = 0
-    ended: int = 0
 
 
 class Switchboard:
@@ -515,7 +514,6 @@ class Switchboard:
         self._count(LeadState.DIALING, verdict.state)
         self.purse.pay(call.cost)
         self.slots.freed()
-        self.tally.ended += 1
         ended = replace(
             attempt, state=AttemptState.ENDED, lead=replace(lead, state=verdict.state, attempts=lead.attempts + 1)
         )

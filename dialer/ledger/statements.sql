@@ -210,3 +210,12 @@ SELECT state, count(*) FROM attempt WHERE campaign_id = :campaign GROUP BY state
 
 -- :name rejected_reasons
 SELECT reason, count(*) FROM rejected WHERE campaign_id = :campaign GROUP BY reason;
+
+-- :name persons_dialed
+SELECT count(*) FROM lead WHERE campaign_id = :campaign AND attempts > 0;
+
+-- :name ended_by_agent
+SELECT agent_id, disposition, duration_s, cost FROM attempt WHERE campaign_id = :campaign AND state = 'ended';
+
+-- :name lead_states
+SELECT phone, state FROM lead WHERE campaign_id = :campaign;

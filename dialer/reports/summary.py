@@ -55,7 +55,7 @@ def summarise(reader: LedgerReader, record: CampaignRecord, now: float) -> _Json
     charged = figures["attempts"]["charged"]
     agents = _by_agent(reader, record)
     answered, dialed = (sum(agent[key] for agent in agents) for key in ("completed", "ended"))
-    persons = sum(1 for row in reader.rows("outcomes", campaign=record.id) if row[5] and row[5] > 0)
+    persons = reader.one("persons_dialed", campaign=record.id)[0]
     return {
         "version": VERSION,
         "generated_at": iso(now),
@@ -79,9 +79,7 @@ def _by_agent(reader: LedgerReader, record: CampaignRecord) -> list[_Json]:
     import pandas as pd
 
     columns = ["agent_id", "disposition", "duration_s", "cost"]
-    rows = [
-        (row[8], row[5], row[13], row[15]) for row in reader.rows("attempts", campaign=record.id) if row[4] == "ended"
-    ]
+    rows = list(reader.rows("ended_by_agent", campaign=record.id))
     frame = pd.DataFrame(rows, columns=columns).astype({"duration_s": "float64", "cost": "float64"})
     frame["completed"] = frame["disposition"] == "completed"
     grouped = frame.groupby("agent_id").agg(
