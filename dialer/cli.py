@@ -98,7 +98,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     switches = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if arguments.agent:
         switches["agents"] = tuple(arguments.agent)
-    return sandbox(arguments.host, arguments.port, arguments.store, switches, arguments.set)
+    return sandbox(arguments.host, arguments.port, arguments.store, switches, arguments.set, arguments.fault)
 
 
 def _run_options(arguments: argparse.Namespace) -> RunOptions:
@@ -186,4 +186,7 @@ def _add_sandbox(add: argparse.ArgumentParser) -> None:
     add.add_argument("--agent", action="append", metavar="ID", help="an agent that exists (default: any)")
     add.add_argument("--store", type=Path, metavar="FILE", help="remember calls here across restarts")
     add.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any switch; see --script")
-    add.add_argument("--script", action="store_true", help="print the scripted numbers and the switches")
+    add.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[=HOW_OFTEN]", help="what goes wrong; see --script"
+    )
+    add.add_argument("--script", action="store_true", help="print the scripted numbers, the switches and the faults")

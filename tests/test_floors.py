@@ -19,6 +19,7 @@ FLOORS = {
     "dialer.core.messages": 1,
     "dialer.rehearsal": 0,
     "dialer.rehearsal.script": 1,
+    "dialer.rehearsal.faults": 1,
     "dialer.rehearsal.exchange": 2,
     "dialer.core.retry": 2,
     "dialer.core.hours": 2,
@@ -96,6 +97,7 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         "tqdm": ("dialer.commands",),
         "starlette": ("dialer.rehearsal",),
         "uvicorn": ("dialer.rehearsal",),
+        "h11": ("dialer.rehearsal",),
         "sqlite3": ("dialer.ledger",),
         "anyio": ("dialer.client", "dialer.runner", "dialer.rehearsal", "dialer.commands"),
     }

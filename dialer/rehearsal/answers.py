@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from dialer.core.errors import ApiError
 from dialer.core.wire import CallStatus, JsonObject, is_final
 from dialer.rehearsal.exchange import Exchange, ExchangeRules, PretendCall
+from dialer.rehearsal.faults import Plan
 from dialer.rehearsal.media import summary, transcript
 
 COST_PER_S: Final = 0.45 / 245
@@ -29,6 +31,28 @@ class SandboxRules(ExchangeRules):
     spelling: Literal["old", "new"] = Field("old", description="names of the fields of a call")
     delay: float = Field(0.0, ge=0, description="seconds every answer takes")
     url_life: float = Field(3600.0, gt=0, description="seconds until a recording's address expires")
+    skew: float = Field(0.0, ge=-86_400, le=86_400, description="seconds the API's clock is ahead of this machine's")
+    faults: dict[str, float | str] = Field({}, description="what goes wrong, and how often; see below")
+    late_answer: float = Field(40.0, ge=0, description="seconds until late_201 answers")
+    late_placing: float = Field(90.0, ge=0, description="seconds until placed_late places the call")
+    storm: float = Field(600.0, gt=0, description="seconds a storm_503 goes on")
+    away: float = Field(2.0, gt=0, description="seconds nobody can connect after refused or connect_timeout")
+    agent_rests: float = Field(3600.0, gt=0, description="seconds an agent is not ready once agent_rests hit it")
+    gone: float = Field(60.0, gt=0, description="seconds a call is not found that vanishes")
+    drip: float = Field(0.5, gt=0, description="seconds between the bytes of slow_headers and slow_body")
+
+    @field_validator("faults")
+    @classmethod
+    def _are_faults(cls, faults: dict[str, float | str]) -> dict[str, float | str]:
+        try:
+            Plan.of(faults, 1)
+        except ValueError as error:
+            raise PydanticCustomError("fault", "{said}", {"said": str(error)}) from None
+        return faults
+
+    def plan(self) -> Plan:
+        """What goes wrong."""
+        return Plan.of(self.faults, self.seed)
 
 
 def iso(moment: float) -> str:

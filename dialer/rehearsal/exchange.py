@@ -113,6 +113,14 @@ class Filter:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ListTwist:
+    """What a fault does to a list: calls it hides, and by how many calls a page is off."""
+
+    shift: int = 0
+    hides: Callable[[PretendCall], bool] | None = None
+
+
 def _created(call: PretendCall) -> float:
     return call.created_at
 
@@ -174,8 +182,11 @@ class Exchange:
         self.on_change(call)
         return call
 
-    def select(self, chosen: Filter, now: float, page: int, per_page: int) -> tuple[list[PretendCall], int]:
+    def select(
+        self, chosen: Filter, now: float, page: int, per_page: int, twist: ListTwist | None = None
+    ) -> tuple[list[PretendCall], int]:
         """One page of the calls a list shows, in its order, and how many there are in all."""
+        twist = twist or ListTwist()
         low, high = 0, bisect_right(self._order, now - self.rules.lag, key=_created)
         if self.rules.filters:
             side = bisect_left if self.rules.inclusive else bisect_right
@@ -183,10 +194,13 @@ class Exchange:
             side = bisect_right if self.rules.inclusive else bisect_left
             high = high if chosen.to_at is None else min(high, side(self._order, chosen.to_at, key=_created))
         wanted = range(high - 1, low - 1, -1) if self.rules.order == "newest" else range(low, high)
-        start = (page - 1) * per_page
-        if (not self.rules.filters or chosen.by_date_only()) and self.rules.order != "random":
+        start = max((page - 1) * per_page + twist.shift, 0)
+        plain = self.rules.order != "random" and twist.hides is None
+        if plain and (not self.rules.filters or chosen.by_date_only()):
             return [self._order[index] for index in wanted[start : start + per_page]], len(wanted)
         found = [self._order[index] for index in wanted]
+        if twist.hides is not None:
+            found = [call for call in found if not twist.hides(call)]
         if self.rules.filters:
             found = [call for call in found if chosen.fits(call, now)]
         if self.rules.order == "random":

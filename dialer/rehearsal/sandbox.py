@@ -37,17 +37,19 @@ from dialer.rehearsal.script import FORBIDDEN_KEYS, SCRIPT
 
 _SILENT_S: Final = 600.0
 _LONGEST_TOKEN_S: Final = 366 * 86_400
+LIST_TWIST: Final = "dialer.list_twist"
+"""Where the server of faults leaves a :class:`~dialer.rehearsal.exchange.ListTwist` in the scope of a request."""
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Sandbox:
-    """The pretend API. ``app`` is an ASGI application; ``now`` is the only clock."""
+    """The pretend API. ``app`` is an ASGI application; ``now`` is the only clock, and the rules may set it wrong."""
 
     def __init__(self, exchange: Exchange, rules: SandboxRules, now: Callable[[], float]) -> None:
         self.exchange = exchange
         self.rules = rules
         self.requests = 0
-        self._now = now
+        self._clock = now
         self._asked: deque[float] = deque()
         self._day = (-1, 0)
         self._stormed: set[str] = set()
@@ -68,6 +70,10 @@ class Sandbox:
         routes.append(Route("/recordings/{name}", self._audio, methods=["GET"]))
         self.app = Starlette(routes=routes, exception_handlers={404: self._lost, 405: self._lost})
 
+    def now(self) -> float:
+        """The API's clock."""
+        return self._clock() + self.rules.skew
+
     # --- what every operation goes through --------------------------------------------------------------------------
 
     def _guarded(self, endpoint: _Endpoint) -> _Endpoint:
@@ -75,7 +81,7 @@ class Sandbox:
             self.requests += 1
             if self.rules.delay:
                 await anyio.sleep(self.rules.delay)
-            now = self._now()
+            now = self.now()
             headers = self._limits(now)
             try:
                 self._check_key(request)
@@ -97,7 +103,7 @@ class Sandbox:
         return JSONResponse(body, status, headers)
 
     async def _lost(self, _request: Request, _error: Exception) -> Response:
-        return self._refusal(refused("not_found", "there is nothing at this address"), self._now())
+        return self._refusal(refused("not_found", "there is nothing at this address"), self.now())
 
     @staticmethod
     def _check_key(request: Request) -> None:
@@ -139,14 +145,14 @@ class Sandbox:
             to_at=_moment(query.get("to_date")),
             nothing=query.get("direction", "outbound") != "outbound" or "campaign_id" in query,
         )
-        now = self._now()
-        calls, total = self.exchange.select(chosen, now, page, per_page)
+        now = self.now()
+        calls, total = self.exchange.select(chosen, now, page, per_page, request.scope.get(LIST_TWIST))
         shown = [self._shown(request, call, now, details=False) for call in calls]
         return JSONResponse({"data": shown, "meta": {"total": total, "page": page, "per_page": per_page}})
 
     async def _get(self, request: Request) -> Response:
         call = self.exchange.get(request.path_params["call_id"])
-        return JSONResponse({"data": self._shown(request, call, self._now(), details=True)})
+        return JSONResponse({"data": self._shown(request, call, self.now(), details=True)})
 
     async def _create(self, request: Request) -> Response:
         body = await _body(request)
@@ -162,19 +168,19 @@ class Sandbox:
         if part is not None and part.storm and phone not in self._stormed:
             self._stormed.add(str(phone))
             raise ApiError("something went wrong", code="server_error", http_status=500)
-        now = self._now()
+        now = self.now()
         call = self.exchange.create(str(agent_id), str(phone), contact, metadata, now)
         if part is not None and part.silent and call.nth == 0:
             await anyio.sleep(_SILENT_S)
         return JSONResponse(created_json(self.rules, call, now), 201)
 
     async def _end(self, request: Request) -> Response:
-        call = self.exchange.end(request.path_params["call_id"], self._now())
-        now = self._now()
+        call = self.exchange.end(request.path_params["call_id"], self.now())
+        now = self.now()
         return JSONResponse({"data": {"id": call.id, "status": call.status(now), "ended_at": iso(call.ends_at())}})
 
     async def _recording(self, request: Request) -> Response:
-        now = self._now()
+        now = self.now()
         call = self.exchange.get(request.path_params["call_id"])
         length_s = self.exchange.talked_s(call)
         if not is_final(call.status(now)) or length_s <= 0:
@@ -186,7 +192,7 @@ class Sandbox:
         return JSONResponse({"data": {"url": url, "duration": int(length_s), "expires_at": iso(expires)}})
 
     async def _transcript(self, request: Request) -> Response:
-        now = self._now()
+        now = self.now()
         call = self.exchange.get(request.path_params["call_id"])
         status, length_s = call.status(now), self.exchange.talked_s(call)
         turns = transcript(call, status, length_s) if is_final(status) else []
@@ -201,7 +207,7 @@ class Sandbox:
             raise refused(errors.INVALID_REQUEST, "The 'expires_in' field must be a number of seconds")
         if not self.exchange.agent_exists(agent_id):
             raise refused(errors.AGENT_NOT_FOUND, f"there is no agent {agent_id}")
-        expires = self._now() + life_s
+        expires = self.now() + life_s
         claims = urlsafe_b64encode(json.dumps({"agent": agent_id, "exp": int(expires)}).encode()).decode().rstrip("=")
         host = urlsplit(str(request.url)).netloc
         token = {"token": f"wct_{claims}", "expires_at": iso(expires), "websocket_url": f"ws://{host}/v1/connect"}
@@ -215,7 +221,7 @@ class Sandbox:
         right = hmac.compare_digest(request.query_params.get("signature", ""), self._sign(ident, expires))
         if not right or ident not in self.exchange.calls:
             return PlainTextResponse("no such recording", 404)
-        if self._now() > float(expires):
+        if self.now() > float(expires):
             return PlainTextResponse("this address has expired; ask for a new one", 410)
         call = self.exchange.get(ident)
         return Response(recording(call, self.exchange.talked_s(call)), media_type="audio/wav")

@@ -1,7 +1,11 @@
-"""Serves the sandbox: embedded beside a runner for one run, or by itself until it is stopped."""
+"""Serves the sandbox: embedded beside a runner for one run, or by itself until it is stopped.
+
+uvicorn does it where everything goes well; where faults are switched on, a server that can misbehave.
+"""
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +21,7 @@ from dialer.rehearsal.answers import SandboxRules
 from dialer.rehearsal.exchange import Exchange
 from dialer.rehearsal.sandbox import Sandbox
 from dialer.rehearsal.store import CallStore
+from dialer.rehearsal.wire import Wire
 
 
 class _Embedded(uvicorn.Server):
@@ -46,7 +51,7 @@ def make_sandbox(rules: SandboxRules, store: Path | None) -> Sandbox:
     exchange = Exchange(rules)
     if store is not None:
         try:
-            CallStore(store).load(exchange, time.time())
+            CallStore(store).load(exchange, time.time() + rules.skew)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"cannot use {store} to remember the sandbox's calls: {error}") from None
     return Sandbox(exchange, rules, time.time)
@@ -60,22 +65,46 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
 
 
+def address(rules: SandboxRules, host: str, port: int) -> str:
+    """The base URL to tell: the true one, but for the faults that are in the address itself."""
+    plan = rules.plan()
+    if plan.has("dns"):
+        return f"https://sandbox.invalid:{port}/v1"
+    return f"{'https' if plan.has('tls') else 'http'}://{host}:{port}/v1"
+
+
 @asynccontextmanager
 async def embedded(rules: SandboxRules, store: Path | None) -> AsyncIterator[str]:
     """Serve for the length of the context; yields the base URL."""
+    sandbox = make_sandbox(rules, store)
     with listen("127.0.0.1", 0) as listener:
-        server = _Embedded(_config(make_sandbox(rules, store).app))
-        port = listener.getsockname()[1]
+        url = address(rules, "127.0.0.1", listener.getsockname()[1])
         async with anyio.create_task_group() as tasks:
+            if rules.faults:
+                tasks.start_soon(Wire(sandbox, listener).serve)
+                try:
+                    yield url
+                finally:
+                    tasks.cancel_scope.cancel()
+                return
+            server = _Embedded(_config(sandbox.app))
             tasks.start_soon(server.serve, [listener])
             while not server.started:  # noqa: ASYNC110  # uvicorn offers a flag, no event
                 await anyio.sleep(0.005)
             try:
-                yield f"http://127.0.0.1:{port}/v1"
+                yield url
             finally:
                 server.should_exit = True
 
 
 async def serve(sandbox: Sandbox, listener: socket.socket) -> None:
     """Serve until interrupted."""
-    await uvicorn.Server(_config(sandbox.app)).serve([listener])
+    if not sandbox.rules.faults:
+        await uvicorn.Server(_config(sandbox.app)).serve([listener])
+        return
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(Wire(sandbox, listener).serve)
+            async for _ in signals:
+                tasks.cancel_scope.cancel()
+                break
