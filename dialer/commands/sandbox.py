@@ -44,7 +44,7 @@ def sandbox(
     """
     values = {**switches, **dict(map(_setting, settings))}
     if going_wrong:
-        values["faults"] = _faults(going_wrong)
+        values["faults"] = {**values.get("faults", {}), **_faults(going_wrong)}
     rules = sandbox_rules(values, "--set ")
     with listen(host, port) as listener:
         sys.stdout.write(address(rules, host, listener.getsockname()[1]) + "\n")

@@ -11,6 +11,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
@@ -179,7 +180,7 @@ class Rule:
         return self.on == operation or (self.on == ANY and operation != AUDIO)
 
 
-def parse(text: str, value: float | str | bool = True) -> tuple[Rule, ...]:  # as TOML says it
+def parse(text: str, value: float | str | bool = True) -> tuple[Rule, ...]:
     """The rules that ``[operation:]name`` with its value stands for, one for each part between commas.
 
     Raises :class:`ValueError` with one line for the user.
@@ -189,12 +190,15 @@ def parse(text: str, value: float | str | bool = True) -> tuple[Rule, ...]:  # a
     if fault is None:
         raise ValueError(f"there is no fault {name!r}{_near(name, FAULTS)}")
     if mark and prefix not in PREFIXES:
-        raise ValueError(f"{text!r}: there is no operation {prefix!r}{_near(prefix, PREFIXES)}")
+        raise ValueError(f"there is no operation {prefix!r}{_near(prefix, PREFIXES)}")
     on = prefix or fault.on
     if fault.kind is Kind.QUESTION and on not in {"list", ANY}:
-        raise ValueError(f"{text!r}: {name} is a fault of list, not of {on}")
+        raise ValueError(f"{name} is a fault of list, not of {on}")
     parts = [""] if value is True else str(value).split(",")
-    return tuple(Rule(fault, on, *_odds(text, part.strip())) for part in parts)
+    rules = tuple(Rule(fault, on, *_odds(part.strip())) for part in parts)
+    if fault.kind is Kind.ADDRESS and (mark or rules != (Rule(fault, on),)):
+        raise ValueError(f"{name} is in the address that is printed: it takes no operation and no value")
+    return rules
 
 
 def _near(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -204,7 +208,7 @@ def _near(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
     return f"; known here: {', '.join(known)}" if len(known) < 20 else "; dialer sandbox --script lists them all"
 
 
-def _odds(text: str, value: str) -> tuple[float, int, int | None]:
+def _odds(value: str) -> tuple[float, int, int | None]:
     if not value:
         return 1.0, 1, None
     if span := _SPAN.fullmatch(value):
@@ -213,13 +217,10 @@ def _odds(text: str, value: str) -> tuple[float, int, int | None]:
         if until is None or until >= first:
             return 1.0, first, until
     else:
-        try:
-            share = float(value)
-        except ValueError:
-            share = 0.0
-        if 0 < share <= 1:
-            return share, 1, None
-    raise ValueError(f"{text!r}: {value!r} is neither a chance above 0 and up to 1, nor like @7, @7+ or @7-12")
+        with suppress(ValueError):
+            if 0 < float(value) <= 1:
+                return float(value), 1, None
+    raise ValueError(f"{value!r} is neither a chance above 0 and up to 1 nor like @7, @7+ or @7-12")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,13 @@ class Plan:
     @classmethod
     def of(cls, faults: Mapping[str, float | str], seed: int) -> Plan:
         """The plan in a table of names and values. Raises :class:`ValueError` as :func:`parse` does."""
-        return cls(tuple(rule for text, value in faults.items() for rule in parse(text, value)), seed)
+        rules: list[Rule] = []
+        for text, value in faults.items():
+            try:
+                rules += parse(text, value)
+            except ValueError as error:
+                raise ValueError(f"{text!r}: {error}") from None
+        return cls(tuple(rules), seed)
 
     def has(self, name: str) -> bool:
         """Whether a fault is switched on, for anything."""

@@ -133,8 +133,8 @@ class Wire:
             self._door.refuse()
         else:
             self._door.block()
-        for scope in self._idle:
-            scope.cancel()
+        for scope in list(self._idle):
+            scope.cancel()  # a kept connection would be a way in
         self._is_shut.set()
         await anyio.sleep(self._rules.away)
         self._door.open()
@@ -308,7 +308,7 @@ class Wire:
 
     def _call_otherwise(self, operation: str, call: JsonObject) -> None:
         ident = call.get("id")
-        if not isinstance(ident, str) or operation not in {"get", "list"}:
+        if not isinstance(ident, str):
             return
         for name in self._clings(operation, ident):
             self._showings[name, ident] += 1
