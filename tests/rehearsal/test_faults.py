@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -42,6 +43,13 @@ LONG_S: Final = 3600.0
 """Longer than any call that ends by itself."""
 SHORT: Final[dict[str, Any]] = {"late_answer": 0.6, "late_placing": 0.6, "away": 0.4, "drip": 0.1, "slots": 1000}
 Played = TypeVar("Played")
+_certificates = cache(httpx.create_ssl_context)
+
+
+@pytest.fixture(autouse=True)
+def _read_certificates_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client reads the machine's certificates, which takes longer than most of these tests."""
+    monkeypatch.setattr(httpx, "create_ssl_context", _certificates)
 
 
 @dataclass(slots=True)
