@@ -126,6 +126,7 @@ _TABLE: Final[tuple[tuple[str, int, str, Kind, str], ...]] = (
     ("status_backwards", 23, ANY, _C, "every other time a call is shown, it is one status behind"),
     ("flapping", 23, ANY, _C, "every other time an ended call is shown, it ended another way"),
     ("stuck", 23, ANY, _C, "an ended call shows as in_progress for ever"),
+    ("stuck_ringing", 23, ANY, _C, "a call shows as ringing for ever"),
     ("vanish", 24, ANY, _C, "a call is not found for `gone` s after it was placed, and then it is"),
     ("vanish_for_good", 24, ANY, _C, "a call that was placed is never found again"),
     ("list_shifting", 25, "list", _Q, "pages after the first are one call off, and another way each"),

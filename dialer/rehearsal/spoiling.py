@@ -208,6 +208,8 @@ def call_otherwise(name: str, call: JsonObject, showing: int) -> None:
         call[status_key] = str(CallStatus.FAILED if status != CallStatus.FAILED else CallStatus.COMPLETED)
     elif name == "stuck" and is_final(status):
         _live(call, status_key, str(CallStatus.IN_PROGRESS))
+    elif name == "stuck_ringing" and status != CallStatus.INITIATING:
+        _live(call, status_key, str(CallStatus.RINGING))
     elif name == "unknown_fields":
         call |= {"priority": "high", "links": {"self": ["a", {"b": None}]}, "score": 1e308, "": []}
     elif name == "item_without_phone":

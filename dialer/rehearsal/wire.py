@@ -42,9 +42,11 @@ _IDLE_S: Final = 60.0
 _HOLD_S: Final = 600.0
 """Nobody is kept waiting longer than this."""
 _BODY_MOST: Final = 2**20
+_NEED_OTHERS: Final = frozenset({"other_id", "same_id"})
 _HUGE: Final = 2**30
 _RECORDING: Final = 5 * 2**30
 _TLS_HELLO: Final = b"\x16"
+_PLAIN_TEXT: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _NOT_FOUND: Final = "call_not_found"
 _PATHS: Final = (
     ("POST", re.compile(r"(?:/v1)?/calls/web-token"), "token"),
@@ -92,6 +94,8 @@ class Wire:
         self._sandbox = sandbox
         self._rules = sandbox.rules
         self._plan = self._rules.plan()
+        self._clinging = any(rule.fault.kind is Kind.CALL for rule in self._plan.rules)
+        self._hiding = any(self._plan.has(name) for name in ("vanish", "vanish_for_good", "item_missing"))
         self._tally = Tally(self._plan, {name: getattr(self._rules, key) for name, key in EPISODES.items()})
         self._showings: Counter[tuple[str, str]] = Counter()
         self._door = Door(listener)
@@ -163,30 +167,34 @@ class Wire:
 
     async def _hear(self, line: Line, protocol: h11.Connection) -> _Heard | None:
         """The next request, or None where none comes any more."""
-        request: h11.Request | None = None
-        body = bytearray()
         with anyio.move_on_after(_IDLE_S) as scope:
             self._idle.add(scope)
             try:
-                while len(body) <= _BODY_MOST:
-                    event = protocol.next_event()
-                    if event is h11.NEED_DATA:
-                        data = await line.receive()
-                        self._idle.discard(scope)  # from here on somebody waits for an answer
-                        if request is None and data.startswith(_TLS_HELLO) and self._plan.has("tls"):
-                            await line.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-                            return None
-                        protocol.receive_data(data)
-                    elif isinstance(event, h11.Request):
-                        request = event
-                    elif isinstance(event, h11.Data):
-                        body += event.data
-                    elif isinstance(event, h11.EndOfMessage) and request is not None:
-                        return _heard(request, bytes(body))
-                    else:
-                        return None
+                return await self._read(line, protocol, scope)
             finally:
                 self._idle.discard(scope)
+        return None
+
+    async def _read(self, line: Line, protocol: h11.Connection, idle: anyio.CancelScope) -> _Heard | None:
+        request: h11.Request | None = None
+        body = bytearray()
+        while len(body) <= _BODY_MOST:
+            event = protocol.next_event()
+            if isinstance(event, h11.Request):
+                request = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage) and request is not None:
+                return _heard(request, bytes(body))
+            elif event is h11.NEED_DATA:
+                data = await line.receive()
+                self._idle.discard(idle)  # from here on somebody waits for an answer
+                if request is None and data.startswith(_TLS_HELLO) and self._plan.has("tls"):
+                    await line.send(_PLAIN_TEXT)
+                    return None
+                protocol.receive_data(data)
+            else:
+                return None
         return None
 
     # --- one request ------------------------------------------------------------------------------------------------
@@ -195,28 +203,32 @@ class Wire:
         """Answer a request, or not. Returns whether the connection can go on."""
         asked = self._asked(heard)
         hits = self._tally.hits(heard.operation, asked.agent_id, asked.now)
-        spoiler = next((fault for fault in hits if fault.kind in {Kind.BEFORE, Kind.AFTER}), None)
-        door = next((fault for fault in hits if fault.kind is Kind.DOOR), None)
-        if spoiler is not None and spoiler.kind is Kind.BEFORE:
-            answer = await self._not_carried_out(line, spoiler.name, heard, asked)
-            if answer is None:
-                return False
-        else:
+        spoiler, door = _first(hits, Kind.BEFORE, Kind.AFTER), _first(hits, Kind.DOOR)
+        answer: Answer | None = None
+        if spoiler is None or spoiler.kind is Kind.AFTER:
             answer = await self._carried_out(heard, asked, hits)
         if door is not None:
-            await self._shut(door.name)
-        if spoiler is not None and spoiler.name in self._acts:
+            await self._shut(door.name)  # before the answer, so that whoever has it finds the door shut
+        if answer is None and spoiler is not None:
+            answer = await self._not_carried_out(line, spoiler.name, heard, asked)
+        elif answer is not None and spoiler is not None and spoiler.name in self._acts:
             await self._acts[spoiler.name](line, answer)
             return False
+        if answer is None:
+            return False
+        await line.send(_message(protocol, heard, self._last_words(answer, asked.now, hits)))
+        return door is None and protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+
+    @staticmethod
+    def _last_words(answer: Answer, now: float, hits: list[Fault]) -> Answer:
+        """The answer as it goes out, whole."""
+        spoiler = _first(hits, Kind.BEFORE, Kind.AFTER)
         if spoiler is not None and spoiler.kind is Kind.AFTER:
-            answer = spoiled(spoiler.name, answer, asked.now)
+            answer = spoiled(spoiler.name, answer, now)
         for fault in hits:
             if fault.kind is Kind.HEADERS:
-                answer = with_headers(fault.name, answer, asked.now)
-        await line.send(
-            _message(protocol, heard, answer if door is None else answer.with_header("connection", "close"))
-        )
-        return door is None and protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+                answer = with_headers(fault.name, answer, now)
+        return answer if _first(hits, Kind.DOOR) is None else answer.with_header("connection", "close")
 
     def _asked(self, heard: _Heard) -> Asked:
         body: Any = None
@@ -258,7 +270,7 @@ class Wire:
     async def _carried_out(self, heard: _Heard, asked: Asked, hits: list[Fault]) -> Answer:
         if self._hidden(heard.operation, heard.call_id, asked.now):
             return instead(_NOT_FOUND, asked, self._rules)
-        before = list(self._sandbox.exchange.calls)
+        before = list(self._sandbox.exchange.calls) if any(hit.name in _NEED_OTHERS for hit in hits) else []
         query, more = heard.query, {}
         if heard.operation == "list":
             for fault in (hit for hit in hits if hit.kind is Kind.QUESTION):
@@ -272,8 +284,7 @@ class Wire:
         def hides(call: PretendCall) -> bool:
             return self._hidden("list", call.id, now)
 
-        clinging = any(rule.fault.kind is Kind.CALL for rule in self._plan.rules)
-        return ListTwist(page_shift(query) if shifting else 0, hides if clinging else None)
+        return ListTwist(page_shift(query) if shifting else 0, hides if self._hiding else None)
 
     def _hidden(self, operation: str, call_id: str, now: float) -> bool:
         call = self._sandbox.exchange.calls.get(call_id)
@@ -291,6 +302,8 @@ class Wire:
 
     def _otherwise(self, answer: Answer, heard: _Heard, names: list[str], before: list[str]) -> Answer:
         """The answer with everything in it that its faults say otherwise."""
+        if not names and not self._clinging:
+            return answer
         body: Any = None
         with suppress(ValueError):
             body = json.loads(answer.body)
@@ -381,6 +394,10 @@ class Wire:
         chunk = b" " * 65_536
         for _ in range(_HUGE // len(chunk)):
             await line.send(chunk)
+
+
+def _first(hits: list[Fault], *kinds: Kind) -> Fault | None:
+    return next((fault for fault in hits if fault.kind in kinds), None)
 
 
 def _nth(call_id: str) -> int:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +20,8 @@ from typing import Any, Final, TypeVar
 import anyio
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from dialer.cli import main
@@ -260,6 +263,42 @@ def test_after_a_door_is_shut_nothing_is_sent_until_it_opens_again(name: str) ->
     rehearse({name: "@2"}, play, 0.2, away=0.8)
 
 
+def test_a_door_that_was_asked_for_creates_stays_open_for_questions() -> None:
+    async def play(day: Day) -> None:
+        for _ in range(3):
+            assert (await day.client.list_calls()).total == 0
+        assert type(await day.try_dial()) is NoAnswer  # two faults at once: the door is shut, and nothing is said
+        assert type(await failing(day.client.list_calls())) is NotSent
+        assert day.placed == 1
+
+    rehearse({"create:refused": 1, "timeout_after": 1}, play, 0.2, away=5)
+
+
+def test_a_call_is_placed_though_whoever_asked_hangs_up_at_once() -> None:
+    async def play(day: Day) -> int:
+        for _ in range(3):
+            with pytest.raises(httpx.ReadTimeout):
+                await day.raw("POST", "/calls", timeout_s=0.05, json={"agent_id": "agent_1", "phone_number": PHONE})
+        return day.placed
+
+    assert rehearse({"timeout_after": 1}, play) == 3
+
+
+def test_whoever_speaks_no_http_is_hung_up_on_and_the_next_one_is_served() -> None:
+    async def play(day: Day) -> None:
+        port = httpx.URL(day.url).port
+        assert port is not None
+        for nonsense in (b"\x00\x01\x02\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"GET /v1/calls HTTP/1.1\r\n\r\n", b""):
+            async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+                await stream.send(nonsense)
+                await stream.send_eof()
+                with pytest.raises(anyio.EndOfStream):
+                    await stream.receive()
+        assert (await day.client.list_calls()).total == 0
+
+    rehearse({"reset_after": "@9"}, play)
+
+
 @pytest.mark.parametrize("name", ["dns", "tls"])
 def test_an_address_that_leads_nowhere_is_never_sent_anything(name: str) -> None:
     async def play(day: Day) -> int:
@@ -454,6 +493,7 @@ def test_a_status_goes_backwards_every_other_time() -> None:
 def test_an_end_flaps_and_a_stuck_call_never_ends() -> None:
     assert shown("flapping", "+12125550102") == ["busy", "failed"] * 2
     assert shown("stuck", "+12125550102", 2) == ["in_progress", "in_progress"]
+    assert shown("stuck_ringing", STUCK, 2) == ["ringing", "ringing"]
 
 
 def test_fields_nobody_documented_do_no_harm() -> None:
@@ -700,6 +740,13 @@ def test_what_cannot_be_meant_is_told_in_one_line(text: str, value: float | str 
         parse(text, value)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@given(st.text(), st.one_of(st.booleans(), st.integers(), st.floats(), st.text("@0123456789.+-,e x")))
+def test_nonsense_is_a_mistake_of_the_user_and_never_one_of_ours(text: str, value: float | str | bool) -> None:
+    for name in (text, "reset_after", f"{text}:reset_after", f"get:{text}"):
+        with suppress(ValueError):
+            assert all(rule.first >= 1 and 0 < rule.share <= 1 for rule in parse(name, value))
 
 
 def test_a_campaign_file_is_told_where_its_fault_is_wrong() -> None:
