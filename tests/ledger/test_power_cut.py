@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,9 +42,10 @@ class Scene:
         """How many transactions had returned when the power failed."""
         return bisect_right(self.done, cut)
 
-    def started(self, cut: int) -> int:
-        """How many had at least begun to write."""
-        return bisect_left(self.begun, cut)
+    def started(self, cut: int) -> set[str]:
+        """What those might tell that had begun to write and had not returned."""
+        on = self.acknowledged(cut)
+        return {state for begun, state in zip(self.begun[on:], self.states[on:], strict=True) if begun < cut}
 
     def cuts(self, number: int, chance: Random) -> list[int]:
         """Moments anywhere, and as many about the moment at which a commit returned, in rising order."""
@@ -53,90 +54,206 @@ class Scene:
         return sorted(min(cut, self.disk.operations) for cut in anywhere + about)
 
 
-def _scene(home: Path, synchronous: str) -> Scene:
-    steps = play("turns", home, TURNS, synchronous)
+def _scene(home: Path, steps: list[tuple[int, int, str]]) -> Scene:
     (home / "empty").mkdir()
     disk = Disk.load(home / RECORD, home / "empty")
     begun, done, states = zip(*steps, strict=True)
     return Scene(disk, list(begun), list(done), list(states))
 
 
-def _found(directory: Path) -> str | None:
-    """What the ledger tells a new runner, or None where it is corrupt."""
+def _judged(scene: Scene, cut: int, directory: Path) -> str:
+    """What a new runner finds in this image, compared with what may lie on a disk after that cut."""
     try:
         ledger = SqliteLedger(directory / LEDGER)
         try:
-            with closing(sqlite3.connect(ledger.path)) as db:
-                verdict = db.execute("PRAGMA integrity_check").fetchone()
-            return told(ledger.path) if verdict == ("ok",) else None
+            return _compared(scene, cut, ledger)
         finally:
             ledger.close()
     except (LedgerUnusable, sqlite3.DatabaseError):
-        return None
-
-
-def _judged(scene: Scene, cut: int, state: str | None) -> str:
-    """Whether this state is one that may lie on a disk after that cut."""
-    if state is None:
         return "corrupt"
+
+
+def _compared(scene: Scene, cut: int, ledger: SqliteLedger) -> str:
+    with closing(sqlite3.connect(ledger.path)) as db:
+        if db.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+            return "corrupt"
+    if getattr(ledger, "healed", 0):  # a journal beside it may know what it has lost: lost it is all the same
+        return "lost"
     # Before the first transaction there is no ledger, and opening one makes it: the state after the first.
-    least, most = max(scene.acknowledged(cut), 1), max(scene.started(cut), 1)
-    if state in scene.states[least - 1 : most]:
-        return "kept" if state == scene.states[least - 1] else "kept, and one more that nobody had heard of"
-    return "lost" if state in scene.states[:least] else "half"
+    confirmed = scene.states[: max(scene.acknowledged(cut), 1)]
+    state = told(ledger.path)
+    if state == confirmed[-1]:
+        return "kept"
+    if state in scene.started(cut):
+        return "kept, and one more that nobody had heard of"
+    return "lost" if state in confirmed else "half"
 
 
-def _cut_often(home: Path, synchronous: str, number: int) -> Counter[str]:
-    scene, chance = _scene(home, synchronous), Random(number)
+def _cut_turns(home: Path, synchronous: str, number: int) -> Counter[str]:
+    verdicts = _cut_often(_scene(home, play("turns", home, TURNS, synchronous)), home, number)
+    print(f"synchronous = {synchronous}: {dict(verdicts)}")
+    return verdicts
+
+
+def _cut_often(scene: Scene, home: Path, number: int) -> Counter[str]:
+    chance = Random(number)
     verdicts: Counter[str] = Counter()
     for cut in scene.cuts(number, chance):
         image = home / "image"
         scene.disk.image(cut, chance, image)
-        verdicts[_judged(scene, cut, _found(image))] += 1
+        verdicts[_judged(scene, cut, image)] += 1
         shutil.rmtree(image)
-    written = f"{scene.disk.operations} operations of {len(scene.done)} commits"
-    print(f"{synchronous}: {number} power cuts in {written}: {dict(verdicts)}")
+    print(f"{number} power cuts in {scene.disk.operations} operations of {len(scene.done)} commits")
     return verdicts
 
 
 def test_no_power_cut_takes_back_what_a_commit_confirmed_or_leaves_half_of_one(tmp_path: Path) -> None:
-    verdicts = _cut_often(tmp_path, "FULL", CUTS)
+    verdicts = _cut_turns(tmp_path, "FULL", CUTS)
     assert verdicts.total() == CUTS
     assert not {"lost", "half", "corrupt"} & set(verdicts), verdicts
 
 
 def test_a_ledger_that_does_not_sync_each_commit_loses_some_and_is_found_out(tmp_path: Path) -> None:
-    verdicts = _cut_often(tmp_path, "NORMAL", CUTS // 3)
+    verdicts = _cut_turns(tmp_path, "NORMAL", CUTS // 5)
     assert verdicts["lost"] > 0
     assert not {"half", "corrupt"} & set(verdicts), verdicts
 
 
 def test_a_ledger_that_never_syncs_is_found_corrupt(tmp_path: Path) -> None:
-    verdicts = _cut_often(tmp_path, "OFF", CUTS // 3)
+    verdicts = _cut_turns(tmp_path, "OFF", CUTS // 5)
     assert verdicts["corrupt"] > 0
 
 
 def test_when_a_create_leaves_its_intent_is_on_the_disk(tmp_path: Path) -> None:
-    told = play("creates", tmp_path, "honest")
-    assert told["exit_code"] == ExitCode.DONE
-    assert len(told["seen"]) >= told["calls"] >= 30
-    assert set(told["seen"]) == {"intended"}
+    saw = play("creates", tmp_path, "honest")
+    assert saw["exit_code"] == ExitCode.DONE
+    assert len(saw["seen"]) >= saw["calls"] >= 30
+    assert set(saw["seen"]) == {"intended"}
 
 
 def test_on_a_disk_that_lies_about_syncs_creates_leave_whose_intent_is_not_there(tmp_path: Path) -> None:
-    told = play("creates", tmp_path, "lying")
-    assert set(told["seen"]) != {"intended"}, "the test before would notice nothing"
+    saw = play("creates", tmp_path, "lying")
+    assert set(saw["seen"]) != {"intended"}, "the test before would notice nothing"
+
+
+def test_a_campaign_whose_power_fails_again_and_again_calls_nobody_twice_and_forgets_nobody(tmp_path: Path) -> None:
+    saw = play("outages", tmp_path, 20, "honest", 7)
+    assert saw.get("refused") is None
+    assert saw["broken"] == ""
+    assert saw["outages"] >= 15
+
+
+def test_on_a_disk_that_lies_about_syncs_power_cuts_break_the_law(tmp_path: Path) -> None:
+    saw = play("outages", tmp_path, 8, "lying", 7)
+    assert saw.get("refused") or saw["broken"], "the test before would notice nothing"
 
 
 def test_a_commit_whose_sync_fails_says_that_the_ledger_is_unusable(tmp_path: Path) -> None:
-    told = play("bad_sync_of_a_commit", tmp_path)
-    assert told["disk"] > 0
-    assert "cannot be used" in told["said"]
+    saw = play("bad_sync_of_a_commit", tmp_path)
+    assert saw["disk"] > 0
+    assert "cannot be used" in saw["said"]
 
 
 @pytest.mark.parametrize("good", [1, 10, 40])
 def test_no_create_leaves_once_a_sync_has_failed(tmp_path: Path, good: int) -> None:
-    told = play("bad_sync_of_a_run", tmp_path, good)
-    assert told["ended_by"] == ["LedgerUnusable"]
-    assert told["after"] == 0
-    assert told["before"] > 0 or good == 1
+    saw = play("bad_sync_of_a_run", tmp_path, good)
+    assert saw["ended_by"] == ["LedgerUnusable"]
+    assert saw["after"] == 0
+    assert saw["before"] > 0 or good == 1
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a runner that starts over a -wal whose sync had failed builds on bytes that no later sync will write",
+)
+def test_commits_confirmed_after_a_sync_failed_for_a_moment_survive_a_power_cut(tmp_path: Path) -> None:
+    saw = play("bad_syncs", tmp_path, 150)
+    verdicts = _cut_often(_scene(tmp_path, saw["steps"]), tmp_path, 150)
+    print(f"{saw['failed']} syncs failed: {dict(verdicts)}")
+    assert saw["failed"] > 10
+    assert not {"lost", "half", "corrupt"} & set(verdicts), verdicts
+
+
+# --- the model itself ------------------------------------------------------------------------------------------------
+
+
+def _images(disk: Disk, home: Path, name: str, tries: int = 1000) -> set[bytes | None]:
+    """All that may become of a file when the power fails now."""
+    found: set[bytes | None] = set()
+    for seed in range(tries):
+        disk.image(disk.operations, Random(seed), home / "image")
+        path = home / "image" / name
+        found.add(path.read_bytes() if path.exists() else None)
+        shutil.rmtree(home / "image")
+    return found
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    (tmp_path / "disk").mkdir()
+    return Disk(tmp_path / "disk")
+
+
+def test_what_was_synced_stays_and_what_was_not_may_be_there_in_any_part(tmp_path: Path, disk: Disk) -> None:
+    disk.wrote("a", 0, b"1" * 1024)
+    disk.synced("a")
+    disk.wrote("a", 0, b"2" * 1024)
+    disk.wrote("a", 1024, b"3" * 8)
+    old, new, end = b"1" * 512, b"2" * 512, b"3" * 8
+    assert _images(disk, tmp_path, "a") == {
+        head + tail + more for head in (old, new) for tail in (old, new) for more in (b"", end)
+    }
+    disk.synced_image(disk.operations, tmp_path / "harsh")
+    assert (tmp_path / "harsh" / "a").read_bytes() == old + old
+
+
+def test_the_end_of_a_journal_may_be_torn_at_any_byte(tmp_path: Path, disk: Disk) -> None:
+    disk.wrote("l.journal", 0, b"one\n")
+    disk.synced("l.journal")
+    disk.wrote("l.journal", 4, b"two\n")
+    found = _images(disk, tmp_path, "l.journal")
+    assert {b"one\n", b"one\nt", b"one\ntw", b"one\ntwo", b"one\ntwo\n"} <= found
+    assert b"one\n\0\0\0\n" in found  # the tail arrived before the head
+
+
+def test_a_file_is_there_when_its_name_is_and_gone_when_that_was_synced(tmp_path: Path, disk: Disk) -> None:
+    disk.wrote("a", 0, b"1")
+    assert None in _images(disk, tmp_path, "a")
+    disk.synced("a")
+    assert _images(disk, tmp_path, "a") == {b"1"}
+    disk.deleted("a")
+    assert _images(disk, tmp_path, "a") == {b"1", None}
+    disk.wrote("a", 0, b"2")  # another file of that name
+    assert _images(disk, tmp_path, "a") == {b"1", None, b"", b"2"}
+    disk.deleted("a")
+    disk.synced_names()
+    assert _images(disk, tmp_path, "a") == {None}
+
+
+def test_a_renamed_file_takes_the_place_of_another_at_once(tmp_path: Path, disk: Disk) -> None:
+    for name in ("a", "b"):
+        disk.wrote(name, 0, name.encode())
+        disk.synced(name)
+    disk.renamed("b", "a")
+    assert _images(disk, tmp_path, "a") == {b"a", b"b"}
+    disk.synced_names()
+    assert _images(disk, tmp_path, "a") == {b"b"}
+    assert _images(disk, tmp_path, "b") == {None}
+
+
+def test_what_a_failed_sync_could_not_write_is_not_written_by_the_next(tmp_path: Path, disk: Disk) -> None:
+    disk.wrote("a", 0, b"1")
+    disk.synced("a")
+    disk.wrote("a", 0, b"2")
+    disk.fail_syncs(after=0, times=1)
+    assert disk.sync_fails("a")
+    assert not disk.sync_fails("a")
+    disk.synced("a")
+    assert _images(disk, tmp_path, "a") == {b"1"}
+
+
+def test_a_disk_with_little_room_says_so_to_sqlite_and_to_us(tmp_path: Path) -> None:
+    saw = play("little_room", tmp_path)
+    assert (saw["fits"], saw["does not"], saw["in part"], saw["not at all"]) == (10, "ENOSPC", 5, "ENOSPC")
+    assert saw["sqlite"] == "SQLITE_FULL"
+    assert saw["journal"] == 15

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     WRITE = "write"
     TRUNCATE = "truncate"
     SYNC = "sync"
+    SYNC_FAILED = "sync_failed"
+    """The system said so, and has forgotten what it could not write: no later sync will write it."""
     DELETE = "delete"
     RENAME = "rename"
     """``data`` is the new name."""
@@ -65,18 +67,21 @@ class Disk:
         self.failed_syncs = 0
         self._record: list[Operation] = []
         self._names: set[str] = set()
-        self._good_syncs: int | None = None
+        self._bad_syncs = range(0)
         self._bad_sync_of = ""
+        self._asked_syncs = 0
         self._replayed = _Replay()
-        for path in sorted(self.directory.iterdir()):
-            self._adopt(path)
+        self._adopt()
 
-    def _adopt(self, path: Path) -> None:
-        """A file that lay there before anybody watched is taken to be synced."""
-        if path.is_file() and not path.name.endswith(_MEMORY):
-            self.wrote(path.name, 0, path.read_bytes())
-            self.synced(path.name)
-            self.synced_names()
+    def _adopt(self) -> None:
+        """What lay there before anybody watched is taken to be synced."""
+        for path in sorted(self.directory.iterdir()):
+            if path.is_file() and not path.name.endswith(_MEMORY):
+                self._names.add(path.name)
+                self._record.append(Operation(Kind.CREATE, path.name))
+                self._record.append(Operation(Kind.WRITE, path.name, 0, path.read_bytes()))
+                self._record.append(Operation(Kind.SYNC, path.name))
+        self._record.append(Operation(Kind.SYNC_NAMES))
 
     # --- asked by whatever writes -----------------------------------------------------------------------------------
 
@@ -96,17 +101,24 @@ class Disk:
             return length
         return min(max(ends_by - at, 0), length) if self.short_writes else 0
 
-    def fail_syncs(self, after: int = 0, of: str = "") -> None:
-        """The next ``after`` syncs succeed, all later ones fail; counts only files whose name ends in ``of``."""
-        self._good_syncs, self._bad_sync_of = after, of
+    def fail_syncs(self, after: int = 0, times: int = 1 << 60, of: str = "") -> None:
+        """The next ``after`` syncs succeed, and so many after them fail: for good, unless ``times`` says otherwise.
+
+        Counts only the syncs of files whose name ends in ``of``. The directory itself is none of them.
+        """
+        self._asked_syncs = 0
+        self._bad_syncs, self._bad_sync_of = range(after, after + times), of
 
     def sync_fails(self, name: str) -> bool:
         """Whether the sync of ``name`` that is about to happen fails; asked once for each."""
-        if self._good_syncs is None or not name.endswith(self._bad_sync_of):
+        if not name.endswith(self._bad_sync_of):
             return False
-        self._good_syncs -= 1
-        self.failed_syncs += self._good_syncs < 0
-        return self._good_syncs < 0
+        fails = self._asked_syncs in self._bad_syncs
+        self._asked_syncs += 1
+        if fails:
+            self.failed_syncs += 1
+            self._record.append(Operation(Kind.SYNC_FAILED, name))
+        return fails
 
     # --- told by whatever writes ------------------------------------------------------------------------------------
 
@@ -162,13 +174,23 @@ class Disk:
 
         Cheapest when cuts are asked in rising order: the replay goes on from the last one.
         """
-        replay = self._replay_to(cut)
-        surviving = chance.randint(0, len(replay.name_changes))
-        _lay_out({name: _survived(name, file, chance) for name, file in replay.names(surviving).items()}, directory)
+        _lay_out(self._replay_to(cut).image(chance), directory)
 
     def synced_image(self, cut: int, directory: Path) -> None:
         """The same in the harshest case: nothing that was not synced is there."""
-        _lay_out({name: bytes(file.synced) for name, file in self._replay_to(cut).names(0).items()}, directory)
+        _lay_out(self._replay_to(cut).synced_image(), directory)
+
+    def power_returns(self, cut: int, chance: Random) -> None:
+        """What an image of that cut shows is what lies in the directory from now on, and the record begins anew.
+
+        Whoever had files open there must have closed them.
+        """
+        found = self._replay_to(cut).image(chance)
+        for path in [path for path in self.directory.iterdir() if path.is_file()]:
+            path.unlink()
+        _lay_out(found, self.directory)
+        self._record, self._names, self._replayed = [], set(), _Replay()
+        self._adopt()
 
     def _replay_to(self, cut: int) -> _Replay:
         assert 0 <= cut <= self.operations
@@ -189,6 +211,7 @@ class Disk:
     def load(cls, path: Path, directory: Path) -> Disk:
         """A disk of an empty ``directory`` with the record that :meth:`save` wrote."""
         disk = cls(directory)
+        disk._record.clear()
         head, _, data = path.read_bytes().partition(b"\n")
         at_byte = 0
         for kind, name, at, length in json.loads(head):
@@ -209,6 +232,10 @@ class _File:
             _apply(operation, self.synced)
         self.pending.clear()
 
+    def forget(self) -> None:
+        """What was written is not written, and nobody will try again. Sizes are kept elsewhere, and are."""
+        self.pending = [operation for operation in self.pending if operation.kind is Kind.TRUNCATE]
+
 
 _NameChange = tuple[tuple[str, _File | None], ...]
 """Names and the files they stand for afterwards, or None: they change together."""
@@ -219,7 +246,7 @@ class _Replay:
 
     def __init__(self) -> None:
         self.done = 0
-        self.name_changes: list[_NameChange] = []
+        self._name_changes: list[_NameChange] = []
         """Those that no sync has made last."""
         self._lasting: dict[str, _File] = {}
         self._seen: dict[str, _File] = {}
@@ -228,6 +255,7 @@ class _Replay:
             Kind.WRITE: self._change,
             Kind.TRUNCATE: self._change,
             Kind.SYNC: self._sync,
+            Kind.SYNC_FAILED: lambda operation: self._seen[operation.name].forget(),
             Kind.DELETE: lambda operation: self._rename((operation.name, None)),
             Kind.RENAME: self._move,
             Kind.SYNC_NAMES: lambda _: self._keep_names(),
@@ -238,10 +266,19 @@ class _Replay:
         self._steps[operation.kind](operation)
         self.done += 1
 
-    def names(self, surviving: int) -> dict[str, _File]:
+    def image(self, chance: Random) -> dict[str, bytes]:
+        """The files if any part survives of what was not synced."""
+        surviving = chance.randint(0, len(self._name_changes))
+        return {name: _survived(name, file, chance) for name, file in self._names(surviving).items()}
+
+    def synced_image(self) -> dict[str, bytes]:
+        """The files if nothing of it survives."""
+        return {name: bytes(file.synced) for name, file in self._names(0).items()}
+
+    def _names(self, surviving: int) -> dict[str, _File]:
         """The files by name if so many of the changes of names that were not synced are there."""
         found = dict(self._lasting)
-        for change in self.name_changes[:surviving]:
+        for change in self._name_changes[:surviving]:
             _change_names(found, change)
         return found
 
@@ -254,7 +291,7 @@ class _Replay:
     def _sync(self, operation: Operation) -> None:
         file = self._seen[operation.name]
         file.sync()
-        if any((operation.name, file) in change for change in self.name_changes):
+        if any((operation.name, file) in change for change in self._name_changes):
             self._keep_names(of=operation.name)
 
     def _move(self, operation: Operation) -> None:
@@ -262,12 +299,12 @@ class _Replay:
 
     def _rename(self, *change: tuple[str, _File | None]) -> None:
         _change_names(self._seen, change)
-        self.name_changes.append(change)
+        self._name_changes.append(change)
 
     def _keep_names(self, of: str | None = None) -> None:
         """All changes last, or those of one name."""
-        kept = [change for change in self.name_changes if of is None or of in dict(change)]
-        self.name_changes = [change for change in self.name_changes if change not in kept]
+        kept = [change for change in self._name_changes if of is None or of in dict(change)]
+        self._name_changes = [change for change in self._name_changes if change not in kept]
         for change in kept:
             _change_names(self._lasting, change)
 

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +28,7 @@ from dialer.core.messages import Change, MarkLost, MarkUncertain, MarkVoid, Note
 from dialer.ledger import CampaignRecord, RejectedRow
 from dialer.ledger.sqlite import SqliteLedger
 from tests.support.house import House, campaign, number
+from tests.support.laws import check_ledger, check_network
 from tests.support.powercut import Disk
 from tests.support.powercut_tap import tap
 from tests.support_rows import ACCOUNT, NOON, ended, enroll, intended, opened, person, placed, put
@@ -32,6 +36,8 @@ from tests.support_rows import ACCOUNT, NOON, ended, enroll, intended, opened, p
 LEDGER: Final = "ledger.db"
 RECORD: Final = "record"
 _ROOT: Final = Path(__file__).parents[2]
+_MOST_RUNNERS: Final = 200
+_PEOPLE: Final = 30
 _A, _L = AttemptState, LeadState
 
 
@@ -68,8 +74,10 @@ class _Turns:
         self._now = NOON
         self.steps: list[tuple[int, int, str]] = []
         """Operations before and after each transaction, and what the ledger told then."""
+        self._found: list[tuple[int, str]] = []
 
     def play(self, turns: int) -> None:
+        """Half of them, another list, the other half by another runner."""
         with self._opened() as ledger:
             with self._step():
                 record = put(ledger)
@@ -84,25 +92,67 @@ class _Turns:
                 enroll(ledger, record, [person(index, note="y" * 300) for index in range(70)], at=NOON + 1, digest="2")
             self._turn_often(ledger, record, turns - turns // 2)
 
+    def play_with_bad_syncs(self, turns: int) -> int:
+        """Until so many commits were confirmed, while syncs fail for a moment now and then. Returns how many failed."""
+        with self._opened() as ledger:
+            with self._step():
+                record = put(ledger)
+            with self._step():
+                enroll(ledger, record, [person(index, note="x" * 300) for index in range(40)])
+        for _ in range(_MOST_RUNNERS):
+            self._disk.fail_syncs(after=self._chance.randint(0, 40), times=self._chance.randint(1, 4))
+            try:
+                with self._opened(confirmed=False) as ledger:
+                    with self._step():
+                        self._resume(ledger, record)
+                    self._turn_often(ledger, record, turns - len(self.steps))
+            except LedgerUnusable:
+                continue
+            break
+        return self._disk.failed_syncs
+
     @contextmanager
     def _step(self) -> Iterator[None]:
         before = self._disk.operations
-        yield
+        try:
+            yield
+        except LedgerUnusable:
+            self._found.append((before, self._told_after_a_crash()))
+            raise
+        self._confirm()
         self.steps.append((before, self._disk.operations, told(self._path)))
 
+    def _told_after_a_crash(self) -> str:
+        """What would be found if this process were killed now: perhaps the transaction that has just failed."""
+        with tempfile.TemporaryDirectory() as scratch:
+            for end in ("", "-wal"):
+                shutil.copy(f"{self._path}{end}", scratch)
+            return told(Path(scratch) / LEDGER)
+
+    def _confirm(self) -> None:
+        """What a runner merely found at its start is promised as soon as it has committed upon it."""
+        self.steps += [(before, self._disk.operations, state) for before, state in self._found]
+        self._found.clear()
+
     @contextmanager
-    def _opened(self) -> Iterator[SqliteLedger]:
-        with self._step():
-            ledger = SqliteLedger(self._path)
-            # ours, reached into on purpose: the control weakens it, and checkpoints come often on a small ledger
-            ledger._db.execute(f"PRAGMA synchronous = {self._synchronous}")
-            ledger._db.execute("PRAGMA wal_autocheckpoint = 150")
+    def _opened(self, *, confirmed: bool = True) -> Iterator[SqliteLedger]:
+        # What is found may have been written, unconfirmed, at any time since the last confirmed commit.
+        before = self.steps[-1][1] if self.steps else 0
+        ledger = SqliteLedger(self._path)
         try:
+            # ours, reached into on purpose: the control weakens it, and checkpoints come often on a small ledger
+            db: Any = ledger._db
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute("PRAGMA wal_autocheckpoint = 150")
+            self._found.append((before, told(self._path)))
+            if confirmed:
+                self._confirm()
             yield ledger
         finally:
             ledger.close()
 
     def _resume(self, ledger: SqliteLedger, record: CampaignRecord) -> None:
+        self._now += 1
         restored = ledger.restore(record.id, ACCOUNT, self._now, 40)
         self._open = {attempt.key: (attempt, attempt.state) for attempt in restored.open_attempts}
 
@@ -168,22 +218,25 @@ def turns(home: Path, count: str, synchronous: str) -> object:
 
 
 class _Watched(httpx.AsyncBaseTransport):
-    """Lets every request through, and first hands each create to ``look``."""
+    """Lets every request through, and hands it to ``look`` first."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, look: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, look: Callable[[httpx.Request], None]) -> None:
         self._inner = inner
         self._look = look
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "POST" and request.url.path.endswith("/calls"):
-            self._look(json.loads(request.content))
+        self._look(request)
         return await self._inner.handle_async_request(request)
 
 
-def _house(disk: Disk, look: Callable[[dict[str, Any]], None]) -> House:
-    """A campaign of thirty people who are often busy, enrolled."""
+def _is_create(request: httpx.Request) -> bool:
+    return request.method == "POST" and request.url.path.endswith("/calls")
+
+
+def _house(disk: Disk, look: Callable[[httpx.Request], None]) -> House:
+    """A campaign, enrolled, each of whose requests is looked at before it leaves."""
     house = House(disk.directory, campaign(), wrap=lambda inner: _Watched(inner, look))
-    house.enroll(number(index) for index in range(30))
+    house.enroll(number(index) for index in range(_PEOPLE))
     return house
 
 
@@ -193,10 +246,12 @@ def creates(home: Path, disk_is: str) -> object:
     tap(disk)
     seen: list[str | None] = []
 
-    def look(asked: dict[str, Any]) -> None:
+    def look(request: httpx.Request) -> None:
+        if not _is_create(request):
+            return
         image = home / f"image-{len(seen)}"
         disk.synced_image(disk.operations, image)
-        seen.append(_open_attempt(image / LEDGER, asked["phone_number"]))
+        seen.append(_open_attempt(image / LEDGER, json.loads(request.content)["phone_number"]))
         shutil.rmtree(image)
 
     house = _house(disk, look)
@@ -211,6 +266,70 @@ def _open_attempt(ledger: Path, phone: str) -> str | None:
     with closing(sqlite3.connect(ledger)) as db:
         row: tuple[str] | None = db.execute(sql, (phone,)).fetchone()
     return row[0] if row else None
+
+
+# --- a campaign whose power fails again and again --------------------------------------------------------------------
+
+
+class _PowerFailed(BaseException):
+    """Nothing in the program may take this for a mishap of the network."""
+
+
+def outages(home: Path, most: str, disk_is: str, seed: str) -> object:
+    """One campaign, its power cut again and again, each time resumed from what lay on the disk; then run to its end.
+
+    Only the disk loses anything: the network goes on, and knows who was called. Where the ledger itself refuses to go
+    on, that is all there is to tell.
+    """
+    try:
+        return _run_through_outages(home, int(most), disk_is, Random(int(seed)))
+    except LedgerUnusable as error:
+        return {"refused": str(error)}
+
+
+def _run_through_outages(home: Path, most: int, disk_is: str, chance: Random) -> object:
+    disk = Disk(home / "disk")
+    tap(disk)
+    cut = 1 << 60
+
+    def fail_if_it_is_time(_: object) -> None:
+        if disk.operations >= cut:
+            raise _PowerFailed
+
+    house = _house(disk, fail_if_it_is_time)
+    disk.lies = disk_is == "lying"
+    cuts = 0
+    for _ in range(most):
+        cut = disk.operations + chance.randint(1, 250)
+        if not _power_failed(house):
+            break
+        cuts += 1
+        disk.power_returns(cut, chance)
+    cut = 1 << 60
+    house.run()
+    return {"outages": cuts, "broken": _broken_laws(house), "states": house.states()}
+
+
+def _power_failed(house: House) -> bool:
+    """Run until the power fails (True), or to the end."""
+    try:
+        house.run()
+    except BaseException as error:
+        if not any(isinstance(cause, _PowerFailed) for cause in _causes(error)):
+            raise
+        return True
+    return False
+
+
+def _broken_laws(house: House) -> str:
+    """What the network's own record says against us, or nothing."""
+    try:
+        check_network(house.exchange.calls.values(), 3)
+        check_ledger(house.ledger_path, house.exchange.calls, finished=True)
+        assert sum(house.states().values()) == _PEOPLE
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 # --- a disk that cannot sync any more --------------------------------------------------------------------------------
@@ -237,7 +356,12 @@ def bad_sync_of_a_run(home: Path, good: str) -> object:
     disk = Disk(home / "disk")
     tap(disk)
     left: list[bool] = []
-    house = _house(disk, lambda _: left.append(disk.failed_syncs > 0))
+
+    def look(request: httpx.Request) -> None:
+        if _is_create(request):
+            left.append(disk.failed_syncs > 0)
+
+    house = _house(disk, look)
     disk.fail_syncs(after=int(good))
     ended_by: list[str] = []
     try:
@@ -256,8 +380,56 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
+def bad_syncs(home: Path, count: str) -> object:
+    """``count`` turns on a disk that cannot sync for a moment now and then; like :func:`turns`."""
+    disk = Disk(home / "disk")
+    tap(disk)
+    scene = _Turns(disk, "FULL", seed=2)
+    failed = scene.play_with_bad_syncs(int(count))
+    disk.save(home / RECORD)
+    return {"failed": failed, "steps": scene.steps}
+
+
+# --- a disk that is full ---------------------------------------------------------------------------------------------
+
+
+def little_room(home: Path) -> object:
+    """What SQLite and ``os`` are told by a disk that has room for a few bytes more."""
+    disk = Disk(home / "disk")
+    tap(disk)
+    with closing(sqlite3.connect(disk.directory / LEDGER)) as db:
+        db.execute("CREATE TABLE t (a)")
+        size = (disk.directory / LEDGER).stat().st_size
+        file = os.open(disk.directory / "x.journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        saw: dict[str, object] = {"fits": os.write(file, bytes(10))}
+        disk.quota = size + 15
+        saw["does not"] = _error_of(lambda: os.write(file, bytes(10)))
+        disk.short_writes = True
+        saw["in part"] = os.write(file, bytes(10))
+        saw["not at all"] = _error_of(lambda: os.write(file, bytes(10)))
+        saw["sqlite"] = _error_of(lambda: db.execute("INSERT INTO t VALUES (zeroblob(9000))"))
+        disk.quota = None
+        db.execute("INSERT INTO t VALUES (zeroblob(9000))")
+        db.commit()
+    os.close(file)
+    saw["journal"] = (disk.directory / "x.journal").stat().st_size
+    return saw
+
+
+def _error_of(act: Callable[[], object]) -> object:
+    """The number or the name of the error that comes of it."""
+    try:
+        act()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    except sqlite3.Error as error:
+        return error.sqlite_errorname
+    return None
+
+
 _SCENES: Final[dict[str, Callable[..., object]]] = {
-    scene.__name__: scene for scene in (turns, creates, bad_sync_of_a_commit, bad_sync_of_a_run)
+    scene.__name__: scene
+    for scene in (turns, bad_syncs, creates, outages, bad_sync_of_a_commit, bad_sync_of_a_run, little_room)
 }
 
 if __name__ == "__main__":
