@@ -82,6 +82,7 @@ _TABLE: Final[tuple[tuple[str, int, str, Kind, str], ...]] = (
     ("number_id", 14, "create", _S, "placed; the id is a number"),
     ("other_id", 14, "create", _S, "placed; the id is that of another call, where there is one"),
     ("same_id", 14, "create", _S, "placed; the id is that of the call before, where there is one"),
+    ("other_call", 14, "create", _S, "placed; the answer is about another call, its number too, where there is one"),
     ("error_200", 15, "create", _B, "refused as no_available_slots under HTTP 200; not placed"),
     ("error_200_odd", 15, "create", _B, "refused under HTTP 200 with a code that nobody documented; not placed"),
     ("agent_not_found", 16, "create", _B, "refused by this code; not placed"),

@@ -16,7 +16,7 @@ from dialer.core import errors
 from dialer.core.errors import ApiError
 from dialer.core.wire import CallStatus, JsonObject, is_final
 from dialer.rehearsal.answers import SandboxRules, error_json, retry_after_header
-from dialer.rehearsal.exchange import refused
+from dialer.rehearsal.exchange import PretendCall, refused
 
 WEB_PAGE: Final = b"<!DOCTYPE html><html><title>Welcome</title><body>Please sign in to this network.</body></html>"
 _ELSEWHERE: Final = "http://169.254.169.254/"
@@ -151,8 +151,8 @@ def page_shift(query: str) -> int:
 # --- another answer ---------------------------------------------------------------------------------------------------
 
 
-def said_otherwise(name: str, body: JsonObject, *, others: list[str], asked_per_page: int) -> None:
-    """Change an answer's JSON in place. ``others``: ids of calls that exist, the oldest first, this one not among them.
+def said_otherwise(name: str, body: JsonObject, *, others: list[PretendCall], asked_per_page: int) -> None:
+    """Change an answer's JSON in place. ``others``: calls that exist, the oldest first, this one not among them.
 
     An answer that has not got what the fault is about stays as it is.
     """
@@ -170,13 +170,15 @@ def said_otherwise(name: str, body: JsonObject, *, others: list[str], asked_per_
             meta["per_page"] = asked_per_page
 
 
-def _other_ident(name: str, data: JsonObject, others: list[str]) -> None:
+def _other_ident(name: str, data: JsonObject, others: list[PretendCall]) -> None:
     if name == "no_id":
         data.pop("id", None)
     elif name in {"null_id", "number_id"}:
         data["id"] = None if name == "null_id" else 4711
     elif name in {"other_id", "same_id"} and others:
-        data["id"] = others[0 if name == "other_id" else -1]
+        data["id"] = others[0 if name == "other_id" else -1].id
+    elif name == "other_call" and others:
+        data |= {"id": others[0].id, "phone_number": others[0].phone, "agent_id": others[0].agent_id}
 
 
 def _other_place(name: str, url: str) -> str:

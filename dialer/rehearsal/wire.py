@@ -42,7 +42,7 @@ _IDLE_S: Final = 60.0
 _HOLD_S: Final = 600.0
 """Nobody is kept waiting longer than this."""
 _BODY_MOST: Final = 2**20
-_NEED_OTHERS: Final = frozenset({"other_id", "same_id"})
+_NEED_OTHERS: Final = frozenset({"other_id", "same_id", "other_call"})
 _HUGE: Final = 2**30
 _RECORDING: Final = 5 * 2**30
 _TLS_HELLO: Final = b"\x16"
@@ -270,7 +270,7 @@ class Wire:
     async def _carried_out(self, heard: _Heard, asked: Asked, hits: list[Fault]) -> Answer:
         if self._hidden(heard.operation, heard.call_id, asked.now):
             return instead(_NOT_FOUND, asked, self._rules)
-        before = list(self._sandbox.exchange.calls) if any(hit.name in _NEED_OTHERS for hit in hits) else []
+        before = list(self._sandbox.exchange.calls.values()) if any(hit.name in _NEED_OTHERS for hit in hits) else []
         query, more = heard.query, {}
         if heard.operation == "list":
             for fault in (hit for hit in hits if hit.kind is Kind.QUESTION):
@@ -300,7 +300,7 @@ class Wire:
     def _clings(self, operation: str, call_id: str) -> list[str]:
         return self._plan.clings(operation, call_id, _nth(call_id))
 
-    def _otherwise(self, answer: Answer, heard: _Heard, names: list[str], before: list[str]) -> Answer:
+    def _otherwise(self, answer: Answer, heard: _Heard, names: list[str], before: list[PretendCall]) -> Answer:
         """The answer with everything in it that its faults say otherwise."""
         if not names and not self._clinging:
             return answer
@@ -314,7 +314,7 @@ class Wire:
             if isinstance(call, dict):
                 self._call_otherwise(heard.operation, call)
         per_page = parse_qs(heard.query).get("per_page", [""])[0]
-        others = [ident for ident in before if ident != heard.call_id]
+        others = [call for call in before if call.id != heard.call_id]
         for name in names:
             said_otherwise(name, body, others=others, asked_per_page=int(per_page) if per_page.isdecimal() else 20)
         return answer.with_body(json.dumps(body, separators=(",", ":")).encode())

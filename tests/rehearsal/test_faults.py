@@ -146,6 +146,7 @@ CREATES: Final[list[tuple[str, type[ApiError] | None, int]]] = [
     ("number_id", FINE, PLACED),
     ("other_id", FINE, PLACED),
     ("same_id", FINE, PLACED),
+    ("other_call", FINE, PLACED),
     ("error_200", TryLater, NOT_PLACED),
     ("error_200_odd", NoAnswer, NOT_PLACED),
     ("agent_not_found", MendCampaign, NOT_PLACED),
@@ -233,6 +234,38 @@ def test_the_id_of_another_call_or_of_the_call_before_is_what_the_create_says() 
     assert (said == first, third != first) == (True, True)
     said, first, second, third = rehearse({"same_id": "@3"}, play)
     assert (said == second, third != second) == (True, True)
+
+
+def test_an_answer_about_another_call_names_another_number() -> None:
+    async def play(day: Day) -> str | None:
+        first = await day.dial()
+        second = await day.dial("+14155550124")
+        assert (second.id, day.placed) == (first.id, 2)
+        return second.phone_number
+
+    assert rehearse({"other_call": "@2"}, play) == PHONE
+
+
+def test_on_a_very_bad_day_what_is_told_for_certain_is_true() -> None:
+    names = (
+        *("reset_before", "reset_after", "truncated_body", "html_200", "html_200_before", "error_500_after", "null_id"),
+        *("error_500_before", "no_available_slots", "invalid_phone_number", "redirect_307", "error_200"),
+    )
+
+    async def play(day: Day) -> set[str]:
+        met: set[str] = set()
+        for _ in range(150):
+            before = day.placed
+            answer = await day.try_dial()
+            met.add(type(answer).__name__)
+            if isinstance(answer, Call):
+                assert list(day.sandbox.exchange.calls)[before:] == [answer.id]
+            elif not isinstance(answer, NoAnswer):
+                assert day.placed == before, answer
+        return met
+
+    faults: dict[str, float | str] = dict.fromkeys(names, 0.08)
+    assert rehearse(faults, play) == {"Call", "NoAnswer", "TryLater", "ContactNever", "MendCampaign"}
 
 
 def test_json_that_is_odd_but_whole_is_read_for_what_it_says() -> None:
