@@ -9,8 +9,8 @@ floor  rooms
 0      ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance``
 1      ``core.messages`` · ``rehearsal.script``
 2      ``rehearsal.exchange`` · ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking``
-       ``core.reconcile`` ``core.lines`` ``core.settling`` ``core.halts``
-3      ``core.campaign`` ``core.doubts``
+       ``core.reconcile`` ``core.lines`` ``core.settling`` ``core.halts`` ``core.trust``
+3      ``core.campaign`` ``core.doubts`` ``core.strangers`` ``core.catchup``
 4      ``core.switchboard``
 5      ``client`` · ``ledger``
 6      ``intake`` · ``reports`` · ``runner`` · ``rehearsal`` (the sandbox)

@@ -12,8 +12,6 @@ from typing import Final
 
 RETRY_AFTER_LEAST_S: Final = 1.0
 RETRY_AFTER_MOST_S: Final = 900.0
-_SANE_SKEW_S: Final = 86_400.0
-"""A server whose clock is further off tells nothing by it."""
 _EPOCH_FROM: Final = 1e9
 """A reset above this is a moment, below it a length."""
 
@@ -88,6 +86,6 @@ def note(headers: Mapping[str, str], asked_at: float, came_at: float) -> AnswerN
     """What the headers of an answer say. ``Date`` is cut to the second."""
     date = http_date(headers.get("date"))
     hold_s = wished_silence(headers, came_at)
-    if date is None or abs(date - came_at) > _SANE_SKEW_S:
+    if date is None:
         return AnswerNote(hold_s=hold_s)
     return AnswerNote(date - came_at, date + 1.0 - asked_at, hold_s)

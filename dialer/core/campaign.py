@@ -99,6 +99,8 @@ class Api(_Table):
     requests_per_minute: int = Field(60, ge=1)
     requests_per_day: int = Field(10_000, ge=1)
     timeout: Annotated[Duration, Field(ge=0.05, le=300)] = 30.0
+    clock_tolerance: Annotated[Duration, Field(ge=1)] = 60.0
+    """How far the API's clock and this machine's may be apart before no call is placed."""
 
     @field_validator("base_url")
     @classmethod
@@ -245,6 +247,11 @@ class Campaign(_Table):
                 "retry.uncertain_horizon: shorter than 30m only for rehearsals on this machine: a call that shows up "
                 "in the list later than the horizon would be placed twice"
             )
+        if (self.retry.uncertain_scans < 3 or self.retry.uncertain_scan_gap < 60) and not self.api.is_loopback:
+            raise ValueError(
+                "retry.uncertain_scans, retry.uncertain_scan_gap: fewer than 3 scans, or closer than 60s, only for "
+                "rehearsals on this machine: one look at a list that lags proves nothing"
+            )
         return self
 
     @property
@@ -266,6 +273,7 @@ class Campaign(_Table):
             longest_call_s=self.pacing.longest_call,
             requests_per_day=self.api.requests_per_day,
             timeout_s=self.api.timeout,
+            clock_tolerance_s=self.api.clock_tolerance,
             max_cost=self.limits.max_cost,
             retry=self._retry(),
             hours=self._hours(),
@@ -314,6 +322,7 @@ class Rules:
     longest_call_s: float = 7200.0
     requests_per_day: int = 10_000
     timeout_s: float = 30.0
+    clock_tolerance_s: float = 60.0
     max_cost: float | None = None
     retry: RetryPolicy = RetryPolicy()
     hours: CallingHours = CallingHours()

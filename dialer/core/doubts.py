@@ -6,8 +6,9 @@ scans, the last of them beyond the horizon; and even then the policy decides whe
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +18,9 @@ from dialer.core.reconcile import (
     LATE_S,
     Evidence,
     Scan,
+    Skew,
     SkewMeter,
+    Window,
     by_number,
     echoed_attempt,
     evidence,
@@ -28,12 +31,16 @@ from dialer.core.wire import Call
 
 RETRIES_S: Final = (30.0, 120.0, 600.0, 1800.0, 3600.0, 21_600.0, 86_400.0)
 """Waits after scans that failed, and between late sweeps for unresolved contacts."""
+RETRIES_FOR_S: Final = 1800.0
+"""They fit a horizon of this length; a rehearsal with a shorter one waits less."""
 REPEATS: Final = 3
 REPEAT_S: Final = 2.0
 """An incomplete scan is repeated at once, this often and this far apart, before it counts as failed."""
 GROUP_S: Final = 3600.0
 """Doubts whose windows lie this close share a scan."""
 FIRST_LOOK_S: Final = 1.0
+MOST_VAGUE: Final = 20
+"""So many calls without a number or a time are looked at singly, in the hope that their metadata tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +62,60 @@ class Absent:
 
 @dataclass(slots=True)
 class Doubt:
-    """One unanswered create."""
+    """One unanswered create. What is measured against the API's list is kept on the API's clock, so that setting ours,
+    within a run or between two, moves nothing."""
 
     attempt: Attempt
     next_at: float
+    from_api: float
+    """When the create left at the earliest, on the API's clock."""
+    to_api: float
+    """When its answer was no longer awaited at the latest, on the API's clock."""
+    waits_from_api: float
+    """When the horizon begins: as ``to_api``, or when a call that was accepted went missing."""
+    occupies_until: float
+    """Until when it may hold a slot, on our clock."""
+    intended_at: float
+    gave_up_at: float
+    """On our clock."""
     scans: int = 0
     """Complete scans that did not show it, far enough apart."""
     last_scan_at: float = float("-inf")
     failures: int = 0
     incomplete: int = 0
     witnessed: bool = False
-    judged: bool = False
-    """A complete scan has been read for it since this runner started."""
     verified: dict[str, Call] = field(default_factory=dict)
     """Candidates whose details were asked for."""
 
-    shift_s: float = 0.0
-    """How far the clock was set since: moments of the attempt are moved by this to be compared with the present."""
-
     @property
-    def intended_at(self) -> float:
-        """When the create was intended, on the clock as it is now."""
-        return self.attempt.intended_at + self.shift_s
-
-    @property
-    def gave_up_at(self) -> float:
-        """When the answer was no longer awaited, on the clock as it is now."""
-        gave_up_at = self.attempt.gave_up_at
-        return self.intended_at if gave_up_at is None else gave_up_at + self.shift_s
+    def dialing(self) -> bool:
+        """Whether its contact still waits for a verdict."""
+        return self.attempt.lead.state is LeadState.DIALING
 
 
 class Doubts:
-    """All open doubts of one runner."""
+    """All open doubts of one runner. Nothing that is asked in every turn grows with their number."""
 
-    def __init__(self, policy: RetryPolicy, meter: SkewMeter, restored: Iterable[Attempt], now: float) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        meter: SkewMeter,
+        restored: Iterable[Attempt],
+        now: float,
+        seen_before: Callable[[str, float], bool] = lambda _call, _at: False,
+    ) -> None:
+        """``seen_before`` tells whether the list showed a call before a moment of our clock."""
         self._policy = policy
         self._meter = meter
-        self._open = {attempt.key: Doubt(attempt, now) for attempt in restored}
-        self._restored = list(self._open.values())
+        self._seen_before = seen_before
+        self._late_s = min(LATE_S, policy.horizon_s)
+        scale = min(1.0, policy.horizon_s / RETRIES_FOR_S)
+        self._retries_s = tuple(max(1.0, wait_s * scale) for wait_s in RETRIES_S)
+        self._open: dict[str, Doubt] = {}
+        self._unsettled: set[str] = set()
+        self._unjudged: set[str] = set()
+        self._schedule: list[tuple[float, str]] = []
+        self._occupying: list[tuple[float, str]] = []
         self._scan: Scan | None = None
         self._group: list[Doubt] = []
         self._finished: Scan | None = None
@@ -102,57 +125,100 @@ class Doubts:
         self._scan_ids = 0
         self._looks: deque[str] = deque()
         self._awaited: dict[str, Doubt] = {}
-        self._echoes = False
+        self.echoes: bool | None = None
+        """Whether the API gives our metadata back; None while nobody knows."""
+        for attempt in restored:
+            self._put(attempt, now, now)
+            if attempt.lead.state is LeadState.DIALING:
+                self._unjudged.add(attempt.key)
 
     def __len__(self) -> int:
         return len(self._open)
 
     @property
     def recovering(self) -> bool:
-        """Whether doubts of an earlier run still wait for their first complete scan: nothing is dialed before."""
-        self._restored = [
-            doubt
-            for doubt in self._restored
-            if not doubt.judged
-            and doubt.attempt.key in self._open
-            and doubt.attempt.lead.state is LeadState.DIALING  # an unresolved one holds up its own number only
-        ]
-        return bool(self._restored)
+        """Whether doubts of an earlier run still wait for their first complete scan: nothing is dialed before.
+
+        An unresolved one holds up its own number only.
+        """
+        return bool(self._unjudged)
 
     def unsettled(self) -> int:
         """Doubts whose contact still waits for a verdict; unresolved ones do not hold up the end of a run."""
-        return sum(1 for doubt in self._open.values() if doubt.attempt.lead.state is LeadState.DIALING)
+        return len(self._unsettled)
 
     def occupying(self, now: float) -> int:
         """Doubts that may hold a slot right now."""
-        return sum(1 for doubt in self._open.values() if now < doubt.gave_up_at + LATE_S)
+        while self._occupying and (self._occupying[0][0] <= now or self._occupying[0][1] not in self._open):
+            heapq.heappop(self._occupying)
+        return len(self._occupying)
 
     def add(self, attempt: Attempt, now: float) -> None:
-        """A create was not answered."""
-        self._open[attempt.key] = Doubt(attempt, now + FIRST_LOOK_S)
+        """A create was not answered, or the call it was answered with is not to be found."""
+        self._put(attempt, now + FIRST_LOOK_S, now)
+
+    def _put(self, attempt: Attempt, next_at: float, now: float) -> None:
+        gave_up_at = attempt.intended_at if attempt.gave_up_at is None else attempt.gave_up_at
+        skew = self._meter.skew  # of now: all that is known where nothing was known then
+        if attempt.skew_low_s is not None and attempt.skew_high_s is not None:
+            skew = Skew(attempt.skew_low_s, attempt.skew_high_s)
+        to_api = gave_up_at + skew.high_s
+        waits_from = max(to_api, now + self._meter.skew.low_s) if attempt.was_accepted else to_api
+        doubt = self._open[attempt.key] = Doubt(
+            attempt,
+            next_at,
+            from_api=attempt.intended_at + skew.low_s,
+            to_api=to_api,
+            waits_from_api=waits_from,
+            occupies_until=min(gave_up_at, now) + self._late_s,
+            intended_at=attempt.intended_at,
+            gave_up_at=gave_up_at,
+        )
+        if doubt.dialing:
+            self._unsettled.add(attempt.key)
+        heapq.heappush(self._schedule, (next_at, attempt.key))
+        heapq.heappush(self._occupying, (doubt.occupies_until, attempt.key))
 
     def drop(self, attempt: Attempt) -> None:
         """The doubt is settled."""
         self._open.pop(attempt.key, None)
+        self._unsettled.discard(attempt.key)
+        self._unjudged.discard(attempt.key)
 
     def park(self, attempt: Attempt, now: float) -> None:
         """The contact is unresolved now: keep looking, but seldom."""
         doubt = self._open.get(attempt.key)
         if doubt is not None:
             doubt.attempt = attempt
+            self._unsettled.discard(attempt.key)
+            self._unjudged.discard(attempt.key)
             self._later(doubt, now)
 
     def shift(self, by_s: float) -> None:
         """This machine's clock was set; what the API's clock shows did not move."""
+        known = self._meter.known is not None
         self._meter.forget()
         for doubt in self._open.values():
-            doubt.shift_s += by_s
             doubt.next_at += by_s
             doubt.last_scan_at += by_s
+            doubt.occupies_until += by_s
+            doubt.intended_at += by_s
+            doubt.gave_up_at += by_s
+            if not known and doubt.attempt.skew_low_s is None:  # drawn by our own clock, for want of another
+                doubt.from_api += by_s
+                doubt.to_api += by_s
+                doubt.waits_from_api += by_s
+        self._schedule = [(doubt.next_at, key) for key, doubt in self._open.items()]
+        self._occupying = [(doubt.occupies_until, key) for key, doubt in self._open.items()]
+        heapq.heapify(self._schedule)
+        heapq.heapify(self._occupying)
 
-    def learn(self, call: Call) -> None:
-        """A call of ours: does the API give metadata back?"""
-        self._echoes = self._echoes or echoed_attempt(call) is not None
+    def learn(self, call: Call, *, ours: bool) -> None:
+        """The details of a call: does the API give metadata back? ``ours``: we gave it some."""
+        if echoed_attempt(call) is not None:
+            self.echoes = True
+        elif ours and self.echoes is None and call.ended:  # what is not shown of a live call may be shown later
+            self.echoes = False
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -177,24 +243,37 @@ class Doubts:
             return float("-inf")
         if self._asking:
             return float("inf")
-        return min((doubt.next_at for doubt in self._open.values()), default=float("inf"))
+        return self.next_due()
 
     def next_due(self) -> float:
         """When the next scan is planned."""
-        return min((doubt.next_at for doubt in self._open.values()), default=float("inf"))
+        schedule = self._schedule
+        while schedule:
+            moment, key = schedule[0]
+            doubt = self._open.get(key)
+            if doubt is not None and doubt.next_at == moment:
+                return moment
+            heapq.heappop(schedule)
+        return float("inf")
+
+    def _at(self, doubt: Doubt, moment: float) -> None:
+        """Plan the next scan for a doubt."""
+        doubt.next_at = moment
+        heapq.heappush(self._schedule, (moment, doubt.attempt.key))
 
     def _begin(self, now: float) -> None:
-        first = min(self._open.values(), key=lambda doubt: doubt.next_at, default=None)
-        if first is None or first.next_at > now:
+        if self.next_due() > now:
             return
+        first = self._open[self._schedule[0][1]]
         skew = self._meter.skew
         self._group = [
             doubt
             for doubt in self._open.values()
             if doubt.attempt.agent_id == first.attempt.agent_id
-            and abs(doubt.intended_at - first.intended_at) <= GROUP_S
+            and abs(doubt.from_api - first.from_api) <= GROUP_S
+            and (doubt.dialing or doubt.next_at <= now or not first.dialing)
         ]
-        windows = [window(doubt.intended_at, doubt.gave_up_at, skew) for doubt in self._group]
+        windows = [self._window(doubt) for doubt in self._group]
         low, high = min(item.low for item in windows), max(item.high for item in windows)
         self._scan_ids += 1
         self._page_failures = 0
@@ -206,6 +285,17 @@ class Doubts:
             relevant_from=low,
             started_at=now,
         )
+
+    def _span(self, doubt: Doubt) -> tuple[float, float]:
+        """When the create can have left, on whichever of the API's clocks writes the list."""
+        made = self._meter.made
+        if made is None:
+            return doubt.from_api, doubt.to_api
+        low, high = doubt.intended_at + made.low_s, doubt.gave_up_at + made.high_s
+        return min(doubt.from_api, low), max(doubt.to_api, high)
+
+    def _window(self, doubt: Doubt) -> Window:
+        return window(*self._span(doubt), self._late_s)
 
     # --- absorbing --------------------------------------------------------------------------------------------------
 
@@ -264,34 +354,36 @@ class Doubts:
         if echoed_attempt(call) == doubt.attempt.key:
             return Bound(doubt.attempt, call)
         if not any(waiting is doubt for waiting in self._awaited.values()):
-            doubt.next_at = now  # all candidates are known now: let the next scan judge
+            self._at(doubt, now)  # all candidates are known now: let the next scan judge
         return None
 
     def _judge(self, doubt: Doubt, scan: Scan, calls: dict[str, list[Call]], now: float) -> Bound | Absent | None:
         attempt = doubt.attempt
-        when = window(doubt.intended_at, doubt.gave_up_at, self._meter.skew)
-        found = evidence(attempt.lead.phone, attempt.agent_id, when, calls, scan.bound)
-        known = [doubt.verified.get(call.id, call) for call in found.candidates]
-        exact = [call for call in known if echoed_attempt(call) == attempt.key]
+        found = evidence(attempt.lead.phone, attempt.agent_id, self._window(doubt), calls, scan.bound)
+        fresh = [call for call in found.candidates if not self._seen_before(call.id, doubt.intended_at)]
+        known = [doubt.verified.get(call.id, call) for call in fresh]
+        vague = [doubt.verified.get(call.id, call) for call in found.vague[:MOST_VAGUE]]
+        exact = [call for call in (*known, *vague) if echoed_attempt(call) == attempt.key]
         if exact:
             return Bound(attempt, exact[0])
         if not scan.complete:
             doubt.incomplete += 1
             if doubt.incomplete % REPEATS:
-                doubt.next_at = now + REPEAT_S
+                self._at(doubt, now + REPEAT_S)
             else:
                 self._later(doubt, now)
             return None
-        doubt.judged = True
-        if self._echoes:  # what is not labelled yet may be labelled when it has ended
+        self._unjudged.discard(attempt.key)
+        if self.echoes:  # what is not labelled yet may be labelled when it has ended
             doubt.verified = {call_id: call for call_id, call in doubt.verified.items() if call.ended}
         candidates = self._not_foreign(doubt, known)
-        unseen = [call for call in candidates if call.id not in doubt.verified]
+        asked_for = [] if self.echoes is False else [*candidates, *vague]
+        unseen = [call for call in asked_for if call.id not in doubt.verified and echoed_attempt(call) is None]
         if unseen:
             for call in unseen:
                 self._awaited[call.id] = doubt
                 self._looks.append(call.id)
-            doubt.next_at = now + RETRIES_S[0]
+            self._at(doubt, now + self._retries_s[0])
             return None
         if candidates:
             return Bound(attempt, candidates[0], tuple(candidates[1:]))
@@ -300,34 +392,38 @@ class Doubts:
     def _not_foreign(self, doubt: Doubt, calls: list[Call]) -> list[Call]:
         """Without the calls whose metadata shows that they are not this attempt's."""
         return [
-            call for call in calls if echoed_attempt(call) is None and not (self._echoes and call.id in doubt.verified)
+            call for call in calls if echoed_attempt(call) is None and not (self.echoes and call.id in doubt.verified)
         ]
 
     def _absent(self, doubt: Doubt, scan: Scan, found: Evidence, now: float) -> Absent | None:
         policy = self._policy
-        late_enough = scan.started_at >= doubt.gave_up_at + policy.horizon_s
+        began_api = scan.started_at + self._meter.skew.low_s
+        late_enough = began_api >= doubt.waits_from_api + policy.horizon_s
         if not found.undated and now - doubt.last_scan_at >= policy.scan_gap_s:
             doubt.scans += 1
             doubt.last_scan_at = now
         doubt.witnessed = doubt.witnessed or self._witness(doubt, scan)
-        if doubt.attempt.lead.state is not LeadState.DIALING:
+        if not doubt.dialing:
             self._later(doubt, now)
             return None
         doubt.failures = 0
         if late_enough and (doubt.scans >= policy.scans or found.undated):
             return Absent(doubt.attempt, doubt.witnessed and not found.undated)
-        doubt.next_at = now + policy.scan_gap_s
+        next_at = now + policy.scan_gap_s
         if doubt.scans >= policy.scans - 1:
-            doubt.next_at = max(doubt.next_at, doubt.gave_up_at + policy.horizon_s)
+            horizon_at = doubt.waits_from_api + policy.horizon_s - self._meter.skew.low_s
+            next_at = max(next_at, horizon_at + 0.001)
+        self._at(doubt, next_at)
         return None
 
     def _witness(self, doubt: Doubt, scan: Scan) -> bool:
-        after = doubt.gave_up_at + self._meter.skew.high_s
+        after = self._span(doubt)[1]
         return any(
             call.id in scan.bound and call.created_at is not None and call.created_at.timestamp() > after
             for call in scan.calls.values()
         )
 
     def _later(self, doubt: Doubt, now: float) -> None:
-        doubt.next_at = now + RETRIES_S[min(doubt.failures, len(RETRIES_S) - 1)]
+        wait_s = self._retries_s[min(doubt.failures, len(self._retries_s) - 1)]
         doubt.failures += 1
+        self._at(doubt, now + wait_s)

@@ -7,6 +7,8 @@
         + CampaignFileError
         + ContactsError
         + LedgerUnusable       the ledger cannot be opened, read or written
+          - LedgerFull           no room on the disk
+          - LedgerDamaged        corrupt, or gone though its journal is there
       x LedgerHeld             another runner holds the ledger                                   exit 5
       x ApiError               the API, or the way to it; carries code, message, HTTP status
         + NotSent              proven: no byte of the request was sent; safe to send again
@@ -57,6 +59,14 @@ class ContactsError(UserError):
 
 class LedgerUnusable(UserError):
     """The ledger cannot be opened, read or written. What was committed before stays."""
+
+
+class LedgerFull(LedgerUnusable):
+    """The disk has no room, and the ledger's reserve is used up as well."""
+
+
+class LedgerDamaged(LedgerUnusable):
+    """The ledger is corrupt, gone, or does not agree with its journal: nothing is dialed from it."""
 
 
 class LedgerHeld(DialerError):

@@ -49,3 +49,33 @@ def only_blocked(count: int) -> Halt:
     """All that is left to call are numbers at which another campaign has an open call."""
     said = f"{count} numbers left to call have an open call of another campaign of this ledger"
     return Halt(f"{said}; go on with that one first", ExitCode.WORK_LEFT)
+
+
+def clocks_differ(off_s: float | None) -> Halt:
+    """This machine's clock and the API's disagree, and neither came round."""
+    said = "this machine's clock was set, and no answer of the API confirms it"
+    if off_s is not None:
+        said = f"this machine's clock and the API's differ by {off_s:+.0f} s (API minus machine)"
+    return Halt(f"{said}; calling hours go by it: set the clock, or widen api.clock_tolerance", ExitCode.WORK_LEFT)
+
+
+def somebody_else_dials(count: int) -> Halt:
+    """The list shows fresh calls to our contacts by our agents that this ledger knows nothing of."""
+    calls = "1 call" if count == 1 else f"{count} calls"
+    said = (
+        f"{calls} to people of this list, made in the last minutes by the campaign's own agents, are not this ledger's"
+    )
+    return Halt(
+        f"{said}: another runner with another ledger, or a ledger restored from a copy. They are counted now. See that "
+        "nobody else dials this list, then run again",
+        ExitCode.WORK_LEFT,
+    )
+
+
+def disk_full() -> Halt:
+    """Nothing more can be written: what happened is, and no call is placed without that."""
+    return Halt(
+        "the disk is full: what happened is written down, and no further call is placed; free some space and run again",
+        ExitCode.USER,
+        abandon=True,
+    )

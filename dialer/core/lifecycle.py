@@ -67,12 +67,13 @@ after all. ``cancelled -> queued``: the row is back in the list."""
 ATTEMPT_STEPS: Final[Mapping[AttemptState, frozenset[AttemptState]]] = {
     _A.INTENDED: frozenset({_A.PLACED, _A.VOID, _A.UNCERTAIN}),
     _A.UNCERTAIN: frozenset({_A.PLACED, _A.VOID, _A.LOST}),
-    _A.PLACED: frozenset({_A.ENDED, _A.LOST}),
+    _A.PLACED: frozenset({_A.ENDED, _A.LOST, _A.UNCERTAIN}),
     _A.ENDED: frozenset(),
     _A.VOID: frozenset(),
     _A.LOST: frozenset(),
 }
-"""``placed -> lost``: the API no longer knows the call, or never told a final status."""
+"""``placed -> lost``: the API never told a final status. ``placed -> uncertain``: the call under the id that the API
+gave is unknown to it, or is another number's; which call it really was, the list decides."""
 
 OPEN_ATTEMPTS: Final = frozenset(state for state, steps in ATTEMPT_STEPS.items() if steps)
 """While an attempt is in one of these, nothing else may happen to its number."""
@@ -159,3 +160,11 @@ class Attempt:
     status: str = ""
     shadowed: bool = False
     """The list showed a second call that may be ours too: this number rests until that one must have ended."""
+    skew_low_s: float | None = None
+    skew_high_s: float | None = None
+    """The API's clock minus ours when it was intended, at least and at most; None where nothing was known."""
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether the API once said that it placed this call: then no list can prove that no phone rang."""
+        return self.placed_at is not None

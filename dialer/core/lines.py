@@ -39,6 +39,7 @@ class Lines:
         self._longest_call_s = longest_call_s
         self._lines: dict[str, Line] = {}
         self._by_call: dict[str, Line] = {}
+        self._by_lead: dict[int, Line] = {}
         self._unanswered: dict[str, float] = {}
         self._deadlines: list[tuple[float, str]] = []
 
@@ -86,6 +87,10 @@ class Lines:
         """The line of a live call."""
         return self._by_call.get(call_id)
 
+    def of_lead(self, lead_id: int) -> Line | None:
+        """The line of a lead's live call."""
+        return self._by_lead.get(lead_id)
+
     def place(self, line: Line, call: Call, now: float) -> None:
         """The line's attempt is the call: from here on it is followed."""
         check_attempt_step(line.attempt.state, AttemptState.PLACED)
@@ -102,7 +107,7 @@ class Lines:
 
     def _follow(self, line: Line, call_id: str, deadline: float) -> None:
         self._lines[line.attempt.key] = line
-        self._by_call[call_id] = line
+        self._by_call[call_id] = self._by_lead[line.attempt.lead.id] = line
         heapq.heappush(self._deadlines, (deadline, line.attempt.key))
 
     def drop(self, line: Line) -> None:
@@ -110,6 +115,7 @@ class Lines:
         del self._lines[line.attempt.key]
         if line.attempt.call_id is not None:
             del self._by_call[line.attempt.call_id]
+            del self._by_lead[line.attempt.lead.id]
 
     def shift(self, by_s: float) -> None:
         """This machine's clock was set."""

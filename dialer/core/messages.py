@@ -42,6 +42,14 @@ class CallSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """A call in the list to one of our contacts that no attempt in the ledger holds."""
+
+    call: Call
+    lead: Lead
+
+
+@dataclass(frozen=True, slots=True)
 class PageSeen:
     """A page of the list of calls. ``bound`` are the ids on it that attempts in the ledger already hold."""
 
@@ -49,6 +57,7 @@ class PageSeen:
     asked_at: float
     scan: int | None = None
     bound: frozenset[str] = frozenset()
+    strangers: tuple[Stranger, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,8 @@ class Intend:
     lead: Lead
     agent_id: str
     at: float
+    skew_low_s: float | None = None
+    skew_high_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,15 @@ class MarkUncertain:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkDoubted:
+    """``placed -> uncertain``: the id that the API gave leads nowhere, or to another number. It is let go."""
+
+    attempt: Attempt
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class MarkEnded:
     """``placed -> ended``, and where the lead goes from ``dialing``."""
 
@@ -206,6 +226,15 @@ class MarkLost:
 @dataclass(frozen=True, slots=True)
 class MarkUnresolved:
     """Lead ``dialing -> unresolved`` while its attempt stays ``uncertain``: nothing may happen to its number."""
+
+    attempt: Attempt
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """A person says that a phone did ring: lead ``unresolved -> exhausted``, its attempt ``-> lost``."""
 
     attempt: Attempt
     reason: str
@@ -267,9 +296,11 @@ Change = (
     | MarkPlaced
     | MarkVoid
     | MarkUncertain
+    | MarkDoubted
     | MarkEnded
     | MarkLost
     | MarkUnresolved
+    | Settle
     | Amend
     | Postpone
     | PostponeLead
@@ -289,6 +320,10 @@ class Restored:
     requests_today: int = 0
     cost: float = 0.0
     costed_calls: int = 0
+    began_at: float | None = None
+    """When the ledger first heard of the campaign."""
+    active_at: float | None = None
+    """When the ledger last heard of one of its attempts; None before the first."""
 
     def __post_init__(self) -> None:
         assert all(attempt.state is not AttemptState.INTENDED for attempt in self.open_attempts)

@@ -223,6 +223,12 @@ class Requests:
         return (now // DAY_S + 1) * DAY_S
 
 
+def breaker_pause(horizon_s: float) -> Pause:
+    """The breaker's pause: 10 s to 300 s beside a horizon of half an hour, shorter in rehearsals with a shorter one."""
+    scale = min(1.0, horizon_s / 1800.0)
+    return Pause(max(10.0 * scale, 0.2), max(300.0 * scale, 5.0), "breaker")
+
+
 @dataclass(slots=True)
 class Breaker:
     """Stops creates when too many of them get no answer: three in a row, or over a fifth of the last twenty."""

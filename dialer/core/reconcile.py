@@ -6,6 +6,7 @@ pages; it says which page it wants next and, at the end, whether it may be belie
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,7 +22,13 @@ UNKNOWN_SKEW_S: Final = 600.0
 """How far the API's clock may be off while no answer has told."""
 MAX_PAGES: Final = 2_000
 ATTEMPT_KEY: Final = "dialer_attempt"
-"""The key of our metadata that names the attempt."""
+CAMPAIGN_KEY: Final = "dialer_campaign"
+"""The keys of our metadata that name the attempt and its campaign."""
+_FULL_NUMBER: Final = 7
+"""Fewer digits than this are no number that could be compared."""
+_SPELLING: Final = frozenset("+0123456789 -.()/\u00a0")
+_INSANE_SKEW_S: Final = 86_400.0
+"""A clock that is further off tells nothing that a window could be drawn by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +40,47 @@ class Skew:
 
 
 class SkewMeter:
-    """Keeps the bounds of the skew over the latest observations."""
+    """Keeps the bounds of the skew over the latest observations, of two clocks that need not agree: the one that
+    writes ``Date``, and the one that writes ``created_at``."""
 
     def __init__(self, keep: int = 16) -> None:
-        self._seen: list[Skew] = []
-        self._keep = keep
+        self._told: deque[Skew] = deque(maxlen=keep)
+        self._made: deque[Skew] = deque(maxlen=keep)
 
     def add(self, low_s: float, high_s: float) -> None:
         """One answer's ``Date`` against our clock when it was asked and when it came."""
-        self._seen = [*self._seen[-self._keep + 1 :], Skew(low_s, high_s)]
+        if max(abs(low_s), abs(high_s)) <= _INSANE_SKEW_S:
+            self._told.append(Skew(low_s, high_s))
+
+    def add_made(self, low_s: float, high_s: float) -> None:
+        """The ``created_at`` of a call just placed against our clock before and after."""
+        if max(abs(low_s), abs(high_s)) <= _INSANE_SKEW_S:
+            self._made.append(Skew(low_s, high_s))
 
     def forget(self) -> None:
         """Our clock was set: what was observed against it holds no more."""
-        self._seen = []
+        self._told.clear()
+        self._made.clear()
+
+    @property
+    def made(self) -> Skew | None:
+        """The bounds of the clock that writes ``created_at`` alone, if any call has told."""
+        return _widest(self._made) if self._made else None
+
+    @property
+    def known(self) -> Skew | None:
+        """The bounds, if any answer has told."""
+        return _widest([*self._told, *self._made]) if self._told or self._made else None
 
     @property
     def skew(self) -> Skew:
         """The widest bounds seen lately; ten minutes either way while nothing is known."""
-        if not self._seen:
-            return Skew()
-        return Skew(min(item.low_s for item in self._seen), max(item.high_s for item in self._seen))
+        return self.known or Skew()
+
+
+def _widest(seen: Iterable[Skew]) -> Skew:
+    seen = list(seen)
+    return Skew(min(item.low_s for item in seen), max(item.high_s for item in seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +94,9 @@ class Window:
         return self.low <= moment <= self.high
 
 
-def window(intended_at: float, gave_up_at: float, skew: Skew) -> Window:
-    """The window of a create that was intended and given up at these moments of our clock."""
-    return Window(
-        intended_at + skew.low_s - SLACK_S - 1.0,  # created_at is cut to the second
-        gave_up_at + skew.high_s + LATE_S + SLACK_S,
-    )
+def window(from_api: float, to_api: float, late_s: float = LATE_S) -> Window:
+    """The window of a create that left between these moments of the API's clock, as far as ours can tell them."""
+    return Window(from_api - SLACK_S - 1.0, to_api + late_s + SLACK_S)  # created_at is cut to the second
 
 
 @dataclass(slots=True)
@@ -79,7 +104,7 @@ class Scan:
     """One complete walk over an agent's calls between two moments."""
 
     id: int
-    agent_id: str
+    agent_id: str | None
     from_at: float
     to_at: float
     relevant_from: float
@@ -132,12 +157,29 @@ class Scan:
 
 
 def same_number(one: str | None, other: str) -> bool:
-    """Whether two spellings name one number, compared digit by digit."""
-    return one is not None and _digits(one) == _digits(other)
+    """Whether two spellings name one number: digit by digit, a missing country code or trunk prefix aside."""
+    if one is None:
+        return False
+    shorter, longer = sorted((_digits(one).lstrip("0"), _digits(other).lstrip("0")), key=len)
+    return shorter == longer or (len(shorter) >= _FULL_NUMBER and longer.endswith(shorter))
+
+
+def other_number(one: str | None, other: str) -> bool:
+    """Whether ``one`` is readable and certainly another number than ``other``. A masked one proves nothing."""
+    return one is not None and _readable(one) and not same_number(one, other)
+
+
+def _readable(phone: str) -> bool:
+    return set(phone) <= _SPELLING and len(_digits(phone)) >= _FULL_NUMBER
 
 
 def _digits(phone: str) -> str:
-    return "".join(character for character in phone if character.isdigit())
+    return "".join(character for character in phone if character.isdecimal())
+
+
+def _ending(phone: str) -> str:
+    """What two spellings of one number share; empty where it cannot be read."""
+    return _digits(phone)[-_FULL_NUMBER:] if _readable(phone) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +188,20 @@ class Evidence:
 
     candidates: tuple[Call, ...] = ()
     """Calls that may be it, the earliest first."""
-    undated: bool = False
-    """A call that may be it lacks its number or its time: absence is not proven."""
+    vague: tuple[Call, ...] = ()
+    """Calls that may be it as well, but lack their number or their time: while there are any, absence is not proven."""
+
+    @property
+    def undated(self) -> bool:
+        """Whether something in the list may be it and cannot be told."""
+        return bool(self.vague)
 
 
 def by_number(calls: Iterable[Call]) -> dict[str, list[Call]]:
-    """Calls by the digits of their number, so that ten thousand open attempts share one scan."""
+    """Calls by the last digits of their number, so that ten thousand open attempts share one scan."""
     found: dict[str, list[Call]] = {}
     for call in calls:
-        found.setdefault(_digits(call.phone_number or ""), []).append(call)
+        found.setdefault(_ending(call.phone_number or ""), []).append(call)
     return found
 
 
@@ -163,21 +210,23 @@ def evidence(
 ) -> Evidence:
     """The calls of a scan (from :func:`by_number`) that may be the create to ``phone``; ``bound`` ones are others'."""
     taken = frozenset(bound)
-    digits = _digits(phone)
     found: list[Call] = []
-    undated = False
-    for call in (*calls.get(digits, ()), *calls.get("", ())):
+    vague: list[Call] = []
+    for call in (*calls.get(_ending(phone), ()), *calls.get("", ())):
         if call.id in taken or call.direction not in {None, "outbound"} or call.agent_id not in {None, agent_id}:
+            continue
+        readable = _readable(call.phone_number or "")
+        if readable and not same_number(call.phone_number, phone):
             continue
         created_at = call.created_at.timestamp() if call.created_at else None
         if created_at is not None and created_at not in when:
             continue
-        if created_at is None or not call.phone_number:
-            undated = True
+        if created_at is None or not readable:
+            vague.append(call)
         else:
             found.append(call)
     found.sort(key=lambda call: (call.created_at.timestamp() if call.created_at else 0.0, call.id))
-    return Evidence(tuple(found), undated)
+    return Evidence(tuple(found), tuple(vague))
 
 
 def echoed_attempt(call: Call) -> str | None:

@@ -14,9 +14,21 @@ from typing import Final
 from dialer.core import errors
 from dialer.core.campaign import Rules
 from dialer.core.caps import Purse
+from dialer.core.catchup import CatchUp
 from dialer.core.doubts import Absent, Bound, Doubts
-from dialer.core.halts import Halt, halt_for, money_spent, only_blocked, too_many_invalid, wrong_answer
+from dialer.core.halts import (
+    Halt,
+    clocks_differ,
+    disk_full,
+    halt_for,
+    money_spent,
+    only_blocked,
+    somebody_else_dials,
+    too_many_invalid,
+    wrong_answer,
+)
 from dialer.core.lifecycle import (
+    DUE_LEADS,
     SETTLED_LEADS,
     Attempt,
     AttemptState,
@@ -40,6 +52,7 @@ from dialer.core.messages import (
     Intend,
     Look,
     LookAtPage,
+    MarkDoubted,
     MarkEnded,
     MarkLost,
     MarkPlaced,
@@ -58,20 +71,33 @@ from dialer.core.messages import (
     Restored,
     ServerClock,
     Spend,
+    Stranger,
 )
-from dialer.core.pacing import Agents, Breaker, Pause, Requests, Slots
-from dialer.core.reconcile import ATTEMPT_KEY, SkewMeter, same_number
+from dialer.core.pacing import Agents, Breaker, Pause, Requests, Slots, breaker_pause
+from dialer.core.reconcile import (
+    ATTEMPT_KEY,
+    CAMPAIGN_KEY,
+    SEND_WITHIN_S,
+    SkewMeter,
+    other_number,
+    same_number,
+)
 from dialer.core.retry import after_attempt
 from dialer.core.settling import SettlingCalls
+from dialer.core.strangers import Candidate, Kind, Strangers
 from dialer.core.tracking import Eagerness, Tracker
+from dialer.core.trust import ClockTrust
 from dialer.core.wire import STATUS_STEPS, Call, CallStatus
 
-CAMPAIGN_KEY: Final = "dialer_campaign"
 BATCH: Final = 64
 """Leads taken from the ledger at once."""
 CREATES_PER_LOOK: Final = 8
 BLOCKED_FOR_S: Final = 3600.0
 """While this runner holds the ledger, the campaign that called this number cannot come on."""
+LOOKED_INTO_S: Final = 5.0
+"""A contact whose number shows in the list without our doing rests until it is known whose call that is."""
+MISSING_S: Final = 300.0
+"""A call that the API placed and does not know is asked for this long; then the list decides which call it was."""
 REFUSALS_IN_ROW: Final = 3
 """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
 
@@ -98,7 +124,7 @@ class Switchboard:
         self.agents = Agents(rules.agents)
         self.requests = Requests(rules.requests_per_day, restored.requests_today)
         self.requests.turn(now)
-        self.breaker = Breaker()
+        self.breaker = Breaker(breaker_pause(rules.retry.horizon_s))
         self.network = Pause(1.0, 60.0, "network")
         self.purse = Purse(rules.max_cost, restored.cost, restored.costed_calls)
         self.tracker = Tracker()
@@ -118,13 +144,29 @@ class Switchboard:
         self._invalid_in_row = 0
         self._creates_since_look = 0
         uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
-        self.doubts = Doubts(rules.retry, self.meter, uncertain, now)
+        agents = frozenset(agent_id for agent_id, _ in rules.agents)
+        self.trust = ClockTrust(rules.clock_tolerance_s)
+        self._began_at = restored.began_at
+        self._strangers = Strangers(rules.campaign, agents, workspace, self.meter)
+        self.catch_up = CatchUp(restored.active_at, agents, self.meter, rules.retry.horizon_s)
+        self._adopted = 0
+        self._arriving = self.catch_up.under_way
+        """Whether the walk at start, or what it met, is still being looked into."""
+        self.doubts = Doubts(rules.retry, self.meter, uncertain, now, self._strangers.seen_before)
         for attempt in restored.open_attempts:
             if attempt.state is AttemptState.PLACED and attempt.call_id is not None:
                 self.lines.restore(attempt, now)
                 self.tracker.add(attempt.call_id, attempt.placed_at or now)
 
     # --- what the runner asks ---------------------------------------------------------------------------------------
+
+    @property
+    def recovering(self) -> bool:
+        """Whether it is still being found out what an earlier run, or somebody else, did: nothing is dialed before."""
+        return self.doubts.recovering or self._still_arriving()
+
+    def _still_arriving(self) -> bool:
+        return self._arriving and (self.catch_up.under_way or len(self._strangers) > 0)
 
     @property
     def live(self) -> int:
@@ -139,7 +181,7 @@ class Switchboard:
         """Contacts that are still to be called, now or later."""
         return self.counts[LeadState.QUEUED] + self.counts[LeadState.WAITING]
 
-    def finished(self) -> bool:
+    def finished(self, now: float) -> bool:
         """Whether nothing is left to do: every contact settled and every live call followed to its end."""
         if self.halt is not None and self.halt.abandon:
             return not self.lines.unanswered()  # their answers say whether phones rang
@@ -150,6 +192,8 @@ class Switchboard:
                 self._halt(money_spent(self.rules.max_cost))
             elif len(self._blocked) >= self.due_left():
                 self._halt(only_blocked(len(self._blocked)))
+        if self.trust.hopeless(now):
+            self._halt(clocks_differ(self.trust.off_s))
         if self.stopping or self.halt is not None:
             return True
         return not self.due_left() and not self.doubts.unsettled() and not self._settling.awaited()
@@ -177,7 +221,8 @@ class Switchboard:
         return (
             not self.stopping
             and self.halt is None
-            and not self.doubts.recovering
+            and not self.recovering
+            and self.trust.good
             and self.requests.left() > self._kept_for_looks()
             and self.network.over(now)
             and not (self.network.failures and self.lines.unanswered())
@@ -191,6 +236,7 @@ class Switchboard:
         """Up to ``tickets`` orders, the most urgent first. Commit :meth:`take_changes` before carrying them out."""
         self.requests.turn(now)
         self._check_deadlines(now)
+        self._arriving = self._still_arriving()  # strangers met later hold up their own number only
         orders: list[Order] = []
         if self.requests.opens_at(now) <= now:
             tickets = min(tickets, self.requests.left())
@@ -206,17 +252,28 @@ class Switchboard:
     def _next_order(self, now: float) -> Order | None:
         if self._hang_ups:
             return self._hang_ups.pop()
-        if self.doubts.recovering and (scan := self.doubts.next_order(now)):
-            return scan
+        if self.recovering and (order := self._recover(now)):
+            return order
+        if self.trust.wants_to_ask(now):
+            self.trust.asks(now)
+            return LookAtPage(1)
         if sweep := self.tracker.next_sweep(now, self._eagerness(now)):
             return sweep
         if self._creates_since_look >= CREATES_PER_LOOK and (order := self._look(now)):
             return order
         return self._create(now) or self._look(now)
 
+    def _recover(self, now: float) -> Order | None:
+        return self.catch_up.next_order(now) or self._strangers.next_look() or self.doubts.next_order(now)
+
     def _look(self, now: float) -> Order | None:
         self._creates_since_look = 0
-        return self.tracker.next_straggler(now) or self.doubts.next_order(now) or self._settling.next_look(now)
+        return (
+            self._strangers.next_look()
+            or self.tracker.next_straggler(now)
+            or self.doubts.next_order(now)
+            or self._settling.next_look(now)
+        )
 
     def _eagerness(self, now: float) -> Eagerness:
         if self.requests.left() <= 2 * self._kept_for_looks():
@@ -247,7 +304,12 @@ class Switchboard:
             until = now + BLOCKED_FOR_S
             self._changes.append(PostponeLead(lead, until, "an open call of another campaign", now))
             return False
+        if self._strangers.is_candidate(lead.id):
+            self._changes.append(PostponeLead(lead, now + LOOKED_INTO_S, "a call to this number is looked into", now))
+            return False
         opening = self.rules.hours.opening(lead.zone, now)
+        if opening.is_open and opening.until < now + SEND_WITHIN_S:  # what is intended now may leave only then
+            opening = self.rules.hours.opening(lead.zone, opening.until)
         if not opening.is_open:
             until = min(opening.until, now + 86_400.0)
             self._changes.append(Postpone(lead.zone, until, now))
@@ -260,9 +322,9 @@ class Switchboard:
         if agent_id is None:
             return None
         check_lead_step(lead.state, LeadState.DIALING)
-        key = f"{self.workspace}{lead.id}.{lead.submissions + 1}"
+        key = self._key(lead)
         dialing = replace(lead, submissions=lead.submissions + 1)
-        attempt = Attempt(key, dialing, agent_id, AttemptState.INTENDED, now)
+        attempt = self._attempt(key, dialing, agent_id, now)
         self.lines.intend(attempt)
         self._settling.dialed_again(lead.id)
         self._blocked.discard(lead.id)
@@ -271,9 +333,27 @@ class Switchboard:
         self.tally.creates += 1
         self.tally.charged += 1
         self._count(lead.state, LeadState.DIALING)
-        self._changes.append(Intend(key, dialing, agent_id, now))
+        self._changes.append(Intend(key, dialing, agent_id, now, attempt.skew_low_s, attempt.skew_high_s))
         metadata = {**lead.extra, CAMPAIGN_KEY: self.rules.campaign, ATTEMPT_KEY: key}
         return Place(key, agent_id, lead.phone, lead.first_name, lead.last_name, metadata, now)
+
+    def _key(self, lead: Lead) -> str:
+        """The name of the lead's next attempt: unique in the ledger, and beyond it by the workspace's word."""
+        return f"{self.workspace}{lead.id}.{lead.submissions + 1}"
+
+    def _attempt(self, key: str, lead: Lead, agent_id: str, now: float) -> Attempt:
+        known = self.meter.known
+        skew = (None, None) if known is None else (known.low_s, known.high_s)
+        state = AttemptState.INTENDED
+        return Attempt(key, lead, agent_id, state, now, skew_low_s=skew[0], skew_high_s=skew[1])
+
+    def withdraw(self, orders: list[Order], now: float) -> None:
+        """The disk is full: creates that were planned do not leave, and nothing further is begun."""
+        for order in orders:
+            if isinstance(order, Place):
+                error = errors.NotSent("withdrawn: the disk is full", code="disk_full")
+                self._not_accepted(NotAccepted(order.attempt, error), now)
+        self._halt(disk_full())
 
     def _count(self, before: LeadState, after: LeadState) -> None:
         self.counts[before] -= 1
@@ -282,6 +362,7 @@ class Switchboard:
     def wake_at(self, now: float) -> float:
         """When :meth:`plan` may have something new if no fact and no due lead comes before (UTC seconds)."""
         moments = [self.tracker.wake_at(now, self._eagerness(now)), self.doubts.wake_at()]
+        moments += [self.trust.ask_at(), self.catch_up.wake_at()]
         moments += self._settling.next_looks_at()
         if self.backlog:
             moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
@@ -291,7 +372,7 @@ class Switchboard:
             late_at = self.lines.late_at()
             moments += [] if late_at is None else [late_at]
         soonest = min((moment for moment in moments if moment > now), default=float("inf"))
-        if any(moment <= now for moment in moments[:2]):
+        if any(moment <= now for moment in moments[:4]):
             soonest = now
         return min(max(soonest, self.requests.opens_at(now)), max(self.lines.next_deadline(), now))
 
@@ -312,6 +393,7 @@ class Switchboard:
                 self._failed(fact, now)
             case ServerClock():
                 self.meter.add(fact.low_s, fact.high_s)
+                self.trust.compare(fact.low_s, fact.high_s, now)
             case ClockSet():
                 self._clock_set(fact.by_s, now)
             case HoldWished():
@@ -320,7 +402,9 @@ class Switchboard:
     def _clock_set(self, by_s: float, now: float) -> None:
         """Everything measured on this machine's clock moves along; due times are UTC and stay."""
         self._changes.append(Note("clock_set", now, {"by_s": by_s}))
-        for part in (self.slots, self.agents, self.network, self.tracker, self.lines, self.doubts, self._settling):
+        self.trust.was_set(by_s, now)
+        parts = (self.slots, self.agents, self.network, self.tracker, self.lines, self.doubts, self._settling)
+        for part in (*parts, self._strangers, self.catch_up):
             part.shift(by_s)
         self.breaker.pause.shift(by_s)
         self.requests.hush.shift(by_s)
@@ -352,10 +436,13 @@ class Switchboard:
         self.tally.placed += 1
         self.slots.accepted(self.lines.live())
         attempt = line.attempt
+        if call.created_at is not None:  # cut to the second; whatever clock writes it is the one that lists go by
+            created_at = call.created_at.timestamp()
+            self.meter.add_made(created_at - now, created_at + 1.0 - attempt.intended_at)
         self._place(line, call, now, found=False)
         wrong_phone = call.phone_number is not None and not same_number(call.phone_number, attempt.lead.phone)
         if wrong_phone or call.agent_id not in {None, attempt.agent_id}:
-            said = {"call_id": call.id, "phone": call.phone_number, "agent_id": call.agent_id}
+            said = {"call_id": call.id, "phone": "another" if wrong_phone else "the same", "agent_id": call.agent_id}
             self._changes.append(Note("answer_mismatch", now, said, attempt))
             self._halt(wrong_answer(call.id))
 
@@ -378,7 +465,7 @@ class Switchboard:
             return
         self.lines.drop(line)
         if isinstance(error, errors.NotSent):
-            if error.code != "stale":
+            if error.code not in {"stale", "disk_full"}:
                 self.network.fail(now)
         else:
             self.breaker.answered()
@@ -442,7 +529,11 @@ class Switchboard:
 
     def _looked(self, fact: CallSeen, now: float) -> None:
         self.requests.hush.failures = 0  # but never its end: a silence that was asked for is kept
-        self.doubts.learn(fact.call)
+        self.trust.answered()
+        self.doubts.learn(fact.call, ours=self.lines.of_call(fact.call.id) is not None)
+        candidate = self._strangers.take(fact.call)
+        if candidate is not None:
+            self._judge_stranger(candidate, now)
         bound = self.doubts.absorb_look(fact.call, now)
         if bound is not None:
             self._bind(bound, now)
@@ -450,8 +541,14 @@ class Switchboard:
 
     def _page(self, fact: PageSeen, now: float) -> None:
         self.requests.hush.failures = 0
+        self.trust.answered()
         for call in fact.page.calls:
             self._see(call, fact.asked_at, now)
+        for stranger in fact.strangers:
+            self._meet(stranger, fact.asked_at, now)
+        if fact.scan == self.catch_up.scan_id:
+            self.catch_up.absorb(fact.page, now)
+            return
         if fact.scan is None:
             self.tracker.page_done(fact.page, now)
             return
@@ -470,10 +567,66 @@ class Switchboard:
         if line is None:
             self._see_again(call, now)
             return
+        if other_number(call.phone_number, line.attempt.lead.phone):
+            self._let_go(line, f"the call {call.id} is to another number", now)
+            return
         line.missing_since = None
         line.seen_since = asked_at > line.hung_up_at
         self.tracker.seen(call.id, asked_at)
         self._show(line, call, now)
+
+    def _let_go(self, line: Line, reason: str, now: float) -> None:
+        """The id that the API gave is not this attempt's call: which one is, the list decides."""
+        attempt = line.attempt
+        check_attempt_step(attempt.state, AttemptState.UNCERTAIN)
+        self._changes.append(MarkDoubted(attempt, reason, now))
+        self._forget(line, now, ended=False)
+        self.doubts.add(replace(attempt, state=AttemptState.UNCERTAIN, call_id=None, gave_up_at=attempt.placed_at), now)
+
+    # --- calls that nobody here made --------------------------------------------------------------------------------
+
+    def _meet(self, stranger: Stranger, asked_at: float, now: float) -> None:
+        lead = stranger.lead
+        if lead.state in DUE_LEADS:
+            self._strangers.meet(stranger, asked_at, self._began_at)
+            return
+        line = self.lines.of_lead(lead.id)
+        if line is None or line.attempt.call_id is None or line.attempt.shadowed:
+            return  # on its way, in doubt, or over: not told apart here
+        if self._strangers.meet(stranger, asked_at, line.attempt.intended_at):
+            self._strangers.take(stranger.call)
+            if self._strangers.kind(stranger.call, echoes=bool(self.doubts.echoes)) is not Kind.OTHERS:
+                self._shadow(line, stranger.call.id, now)
+
+    def _shadow(self, line: Line, other: str, now: float) -> None:
+        """The list shows two calls where one was made: this number rests until the other must have ended."""
+        said = {"bound": line.attempt.call_id, "others": [other]}
+        self._changes.append(Note("possible_double_call", now, said, line.attempt))
+        line.attempt = replace(line.attempt, shadowed=True)
+
+    def _judge_stranger(self, item: Candidate, now: float) -> None:
+        call, lead = item.call, item.lead
+        if self.lines.of_call(call.id) is not None:
+            return
+        agent_id = call.agent_id
+        kind = self._strangers.kind(call, echoes=bool(self.doubts.echoes))
+        if kind is Kind.OTHERS or agent_id is None or not same_number(call.phone_number, lead.phone):
+            self._strangers.leave_alone(call.id)
+            return
+        self._adopt(call, lead, agent_id, now)
+        if kind is Kind.UNTOLD and self._strangers.fresh(call, now):
+            self._halt(somebody_else_dials(self._adopted))
+
+    def _adopt(self, call: Call, lead: Lead, agent_id: str, now: float) -> None:
+        """The person was called, by whomever: that is an attempt like any other, and followed to its end."""
+        check_lead_step(lead.state, LeadState.DIALING)
+        self._adopted += 1
+        attempt = self._attempt(self._key(lead), replace(lead, submissions=lead.submissions + 1), agent_id, now)
+        self._count(lead.state, LeadState.DIALING)
+        self._settling.dialed_again(lead.id)
+        self._changes.append(Intend(attempt.key, attempt.lead, agent_id, now, attempt.skew_low_s, attempt.skew_high_s))
+        self._changes.append(Note("foreign_call", now, {"call_id": call.id}, attempt))
+        self._place(Line(attempt), call, now, found=True)
 
     def _see_again(self, call: Call, now: float) -> None:
         change, cost = self._settling.see(call, now)
@@ -553,6 +706,8 @@ class Switchboard:
         if isinstance(error, errors.MendCampaign) and error.code != errors.AGENT_NOT_FOUND:
             self._halt(halt_for(error, None))
         match order:
+            case Reconcile() if order.scan == self.catch_up.scan_id:
+                self.catch_up.failed(now, agent_gone=error.code == errors.AGENT_NOT_FOUND)
             case Reconcile():
                 self._changes.append(Note("scan_failed", now, {"agent_id": order.agent_id, "reason": str(error)}))
                 if error.code == errors.AGENT_NOT_FOUND and order.agent_id is not None:
@@ -562,6 +717,7 @@ class Switchboard:
                 self.tracker.failed(None, now)
             case Look():
                 self.doubts.look_failed(order.call_id, now)
+                self._stranger_failed(order.call_id, now)
                 self._look_failed(order.call_id, error, now)
             case HangUp():
                 self.lines.hung_up(order.call_id, now, reached=not isinstance(error, errors.NotSent | errors.NoAnswer))
@@ -578,8 +734,14 @@ class Switchboard:
         if line.missing_since is None:
             line.missing_since = now
             self._changes.append(Note("call_not_found", now, {"call_id": call_id}, line.attempt))
-        elif now - line.missing_since >= self.rules.retry.horizon_s:
-            self._lose(line, "the API no longer knows the call", now)
+        elif now - line.missing_since >= min(MISSING_S, self.rules.retry.horizon_s):
+            self._let_go(line, f"the API does not know the call {call_id} that it placed", now)
+
+    def _stranger_failed(self, call_id: str, now: float) -> None:
+        self._strangers.look_failed(call_id)
+        given_up = self._strangers.given_up(call_id)
+        if given_up is not None:
+            self._judge_stranger(given_up, now)
 
     def _bind(self, verdict: Bound, now: float) -> None:
         """The list shows the call: from here on it is like any other."""
@@ -598,7 +760,8 @@ class Switchboard:
 
     def _absent(self, verdict: Absent, now: float) -> None:
         attempt = verdict.attempt
-        if self.rules.retry.on_uncertain == "retry_absent" and verdict.witnessed:
+        provable = verdict.witnessed and not attempt.was_accepted
+        if self.rules.retry.on_uncertain == "retry_absent" and provable:
             self.doubts.drop(attempt)
             check_attempt_step(attempt.state, AttemptState.VOID)
             error = errors.NotSent("never answered, and absent from the list beyond the horizon", code="absent")
@@ -606,6 +769,8 @@ class Switchboard:
             return
         check_lead_step(LeadState.DIALING, LeadState.UNRESOLVED)
         reason = "the create was never answered, and the list does not show the call"
+        if attempt.was_accepted:
+            reason = "the API placed the call, and neither knows it nor lists it any more"
         self._changes.append(MarkUnresolved(attempt, reason, now))
         self._count(LeadState.DIALING, LeadState.UNRESOLVED)
         self.doubts.park(replace(attempt, lead=replace(attempt.lead, state=LeadState.UNRESOLVED)), now)

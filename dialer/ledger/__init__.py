@@ -6,10 +6,10 @@ holder at every write. A ledger of one machine has one writer, whose operating s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from dialer.core.lifecycle import Lead
 from dialer.core.messages import Change, Restored
@@ -130,6 +130,22 @@ class Ledger(Protocol):
 
     def bound(self, call_ids: Iterable[str]) -> frozenset[str]:
         """Those of these calls that attempts hold, in any campaign."""
+
+    def leads_of(self, campaign_id: int, phones: Iterable[str]) -> dict[str, Lead]:
+        """The campaign's leads at these numbers (E.164), by number."""
+
+    @property
+    def full(self) -> bool:
+        """The disk is full, and the reserve that was kept for the last outcomes is in use."""
+
+    def learned(self, account: str, topic: str) -> dict[str, Any]:
+        """What was learnt of an account under a topic; empty where nothing was."""
+
+    def learn(self, account: str, topic: str, data: Mapping[str, Any], now: float) -> None:
+        """Remember what was learnt of an account."""
+
+    def same_account(self, campaign_id: int, before: str, now_called: str, now: float) -> None:
+        """The key was exchanged and opens the same account: its attempts and requests go under the new fingerprint."""
 
     def commit(self, campaign_id: int, account: str, changes: Sequence[Change]) -> None:
         """Write all changes, or none. Raises :class:`LedgerConflict` where one is not legal."""

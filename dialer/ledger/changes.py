@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import singledispatch
 from typing import Any, Final
 
-from dialer.core.lifecycle import Attempt
+from dialer.core.lifecycle import Attempt, Lead
 from dialer.core.messages import (
     Amend,
     Intend,
+    MarkDoubted,
     MarkEnded,
     MarkLost,
     MarkPlaced,
@@ -20,10 +21,12 @@ from dialer.core.messages import (
     Note,
     Postpone,
     PostponeLead,
+    Settle,
     Spend,
 )
 from dialer.core.pacing import DAY_S
 from dialer.core.wire import Call
+from dialer.ledger.journal import Entry, Pending, person_of
 
 SHADOWED: Final = "possible_double_call"
 """The code of an attempt whose call the list showed beside another that may be ours too."""
@@ -34,8 +37,10 @@ Execute = Callable[[str, Mapping[str, Any]], int]
 class Writer:
     """Writes within one transaction: guarded updates, and the journal beside them."""
 
-    def __init__(self, execute: Execute, campaign_id: int, account: str) -> None:
+    def __init__(self, execute: Execute, campaign_id: int, account: str, pending: Pending, salt: str) -> None:
         self._execute = execute
+        self._pending = pending
+        self._salt = salt
         self.campaign_id = campaign_id
         self.account = account
 
@@ -46,20 +51,43 @@ class Writer:
     def one(self, name: str, /, **values: object) -> None:
         """Run a statement that must touch exactly one row: the law of the states, repeated in SQL."""
         if self.any(name, **values) != 1:
-            raise IllegalChange(f"{name}: {values}")
+            raise IllegalChange(f"{name}: {sorted(values)}")  # not their contents: they name people
 
     def event(
-        self, at: float, kind: str, data: Mapping[str, object], attempt: Attempt | None = None, lead: int | None = None
+        self,
+        at: float,
+        kind: str,
+        data: Mapping[str, object],
+        attempt: Attempt | None = None,
+        *,
+        lead: Lead | None = None,
+        key: str | None = None,
     ) -> None:
-        """A line of the journal."""
-        self.any(
-            "event",
-            at=at,
-            kind=kind,
-            lead=attempt.lead.id if attempt else lead,
-            attempt=attempt.key if attempt else None,
-            data=json.dumps(data, default=str),
+        """A line of the journal: about an attempt, or about a lead. Numbers and names stay out of it."""
+        about = attempt.lead if attempt else lead
+        entry = self._pending.add(
+            at,
+            kind,
+            {name: value for name, value in data.items() if value is not None},
+            campaign=self.campaign_id,
+            lead=about.id if about else None,
+            person=person_of(about.phone, self._salt) if about else None,
+            attempt=attempt.key if attempt else key,
         )
+        self._execute("event", event_row(entry))
+
+
+def event_row(entry: Entry) -> dict[str, object]:
+    """An event as its row in the ledger."""
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "kind": entry.kind,
+        "campaign": entry.campaign,
+        "lead": entry.lead,
+        "attempt": entry.attempt,
+        "data": json.dumps(entry.data, default=str),
+    }
 
 
 class IllegalChange(Exception):
@@ -77,15 +105,14 @@ def _(change: Intend, writer: Writer) -> None:
     lead = change.lead
     writer.one("intend_lead", lead=lead.id, number=lead.submissions)
     values = {
-        "lead": lead.id,
         "number": lead.submissions,
-        "phone": lead.phone,
         "agent": change.agent_id,
-        "at": change.at,
+        "account": writer.account,
+        "skew_low": change.skew_low_s,
+        "skew_high": change.skew_high_s,
     }
-    writer.one("intend", attempt=change.key, **values)
-    event = {"attempt": change.key, "at": change.at, "kind": "intended", "lead": lead.id}
-    writer.any("event", data=json.dumps(values), **event)
+    writer.one("intend", attempt=change.key, lead=lead.id, phone=lead.phone, at=change.at, **values)
+    writer.event(change.at, "intended", values, lead=lead, key=change.key)
 
 
 @write.register
@@ -95,7 +122,7 @@ def _(change: MarkPlaced, writer: Writer) -> None:
     writer.one("placed", attempt=change.attempt.key, at=change.at, code=code, **told)
     if change.found:
         writer.one("found_lead", lead=change.attempt.lead.id)
-    writer.event(change.at, "found" if change.found else "placed", told, change.attempt)
+    writer.event(change.at, "found" if change.found else "placed", {**told, "code": code or None}, change.attempt)
 
 
 @write.register
@@ -113,6 +140,12 @@ def _(change: MarkUncertain, writer: Writer) -> None:
     why = {"gave_up_at": change.gave_up_at, "reason": change.reason}
     writer.one("uncertain", attempt=change.attempt.key, **why)
     writer.event(change.at, "uncertain", why, change.attempt)
+
+
+@write.register
+def _(change: MarkDoubted, writer: Writer) -> None:
+    writer.one("doubted", attempt=change.attempt.key, reason=change.reason)
+    writer.event(change.at, "doubted", {"call": change.attempt.call_id, "reason": change.reason}, change.attempt)
 
 
 def _told(call: Call) -> dict[str, object]:
@@ -154,6 +187,13 @@ def _(change: MarkUnresolved, writer: Writer) -> None:
 
 
 @write.register
+def _(change: Settle, writer: Writer) -> None:
+    writer.any("settle_attempt", attempt=change.attempt.key, reason=change.reason, at=change.at)
+    writer.one("settle_lead", lead=change.attempt.lead.id, reason=change.reason)
+    writer.event(change.at, "settled", {"reason": change.reason}, change.attempt)
+
+
+@write.register
 def _(change: Amend, writer: Writer) -> None:
     told = {**_told(change.call), "disposition": change.call.status}
     writer.one("amend", attempt=change.attempt.key, **told)
@@ -174,7 +214,7 @@ def _(change: Postpone, writer: Writer) -> None:
 @write.register
 def _(change: PostponeLead, writer: Writer) -> None:
     writer.one("postpone_lead", lead=change.lead.id, until=change.until)
-    writer.event(change.at, "postponed", {"until": change.until, "reason": change.reason}, lead=change.lead.id)
+    writer.event(change.at, "postponed", {"until": change.until, "reason": change.reason}, lead=change.lead)
 
 
 @write.register

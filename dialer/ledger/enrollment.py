@@ -83,8 +83,11 @@ class SqliteEnrollment:
         """See :meth:`dialer.ledger.Enrollment.result`."""
         return self._result
 
-    def finish(self, columns: Sequence[str], understood: Sequence[str], list_digest: str) -> None:
-        """The list is read to its end: rows that are gone cancel their contacts, old rejections are forgotten."""
+    def finish(self, columns: Sequence[str], understood: Sequence[str], list_digest: str) -> dict[str, Any]:
+        """The list is read to its end: rows that are gone cancel their contacts, old rejections are forgotten.
+
+        Returns what the journal should know of it.
+        """
         values: dict[str, Any] = {"campaign": self._campaign_id, "intake": self._intake}
         self._result.cancelled = self._execute("cancel_gone", values).rowcount
         self._execute("forget_rejected", values)
@@ -94,11 +97,10 @@ class SqliteEnrollment:
         merged = [*columns, *(header for header in known if header not in columns)]
         lists = {"columns": json.dumps(merged), "understood": json.dumps(list(understood)), "list_digest": list_digest}
         self._execute("intake_done", {**values, **lists})
-        counts = {
+        return {
             "added": self._result.added,
             "known": self._result.known,
             "rejected": self._result.rejected,
             "cancelled": self._result.cancelled,
+            "list_digest": list_digest,
         }
-        event = {"at": self._now, "kind": "import", "lead": None, "attempt": None, "campaign": self._campaign_id}
-        self._execute("event", {**event, "data": json.dumps({**counts, "list_digest": list_digest})})

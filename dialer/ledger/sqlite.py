@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,17 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from dialer.core.errors import DialerError, LedgerUnusable
+from dialer.core.errors import LedgerDamaged, LedgerFull, LedgerHeld, LedgerUnusable
 from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
 from dialer.core.messages import Change, Restored
 from dialer.core.pacing import DAY_S
 from dialer.ledger import CampaignRecord, Enrollment, LedgerConflict
 from dialer.ledger.changes import SHADOWED, IllegalChange, Writer, write
 from dialer.ledger.enrollment import SqliteEnrollment
-from dialer.ledger.lock import WriterLock
+from dialer.ledger.journal import Entry, Journal, Pending, chunked, person_of
+from dialer.ledger.replay import Replay, ReplayFailed
 from dialer.ledger.statements import migrations, statements
+from dialer.ledger.store import RECOVER, DiskStore, Store
 
 SCHEMA_VERSION: Final = max(version for version, _ in migrations())
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
@@ -33,49 +36,65 @@ def plain_errors(path: Path) -> Iterator[None]:
         said = str(error)
         if isinstance(error, sqlite3.IntegrityError):
             raise LedgerConflict(said) from error
-        remedy = "free some space and run again" if "full" in said else "make it readable and writable, and run again"
-        if isinstance(error, sqlite3.DatabaseError) and ("not a database" in said or "malformed" in said):
-            remedy = "it is damaged or no ledger: restore a copy, or name another one with --ledger"
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL:
+            raise LedgerFull(f"the ledger {path} cannot be used: {said}; free some space and run again") from error
+        if code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise LedgerDamaged(
+                f"the ledger {path} is damaged or no ledger ({said}); nothing is dialed from it: {RECOVER}"
+            ) from error
+        remedy = "make it readable and writable, and run again"
         raise LedgerUnusable(f"the ledger {path} cannot be used: {said}; {remedy}") from error
 
 
 class SqliteLedger:
     """One workspace's ledger, opened for writing. Implements :class:`dialer.ledger.Ledger`."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the ledger at ``path`` and hold its lock.
+    def __init__(self, place: Path | Store) -> None:
+        """Open or create the ledger at ``place`` and hold its lock.
 
-        Raises :class:`~dialer.core.errors.LedgerHeld` while another process does, and
-        :class:`~dialer.core.errors.LedgerUnusable` where the file or its disk cannot be used.
+        Raises :class:`~dialer.core.errors.LedgerHeld` while another process does,
+        :class:`~dialer.core.errors.LedgerUnusable` where the file or its disk cannot be used, and
+        :class:`~dialer.core.errors.LedgerDamaged` where it must not be dialed from.
         """
-        self.path = path
+        self._store = DiskStore(place) if isinstance(place, Path) else place
+        self.path = self._store.path
+        self.full = False
+        """The disk is full and the reserve is in use: nothing further should be begun."""
+        self.healed = 0
+        """Events that this ledger, older than its journal, took over from it when it was opened."""
+        self._journal: Journal | None = None
+        self._store.acquire()
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise LedgerUnusable(f"cannot make {path.parent} for the ledger: {error.strerror}") from None
-        self._lock = WriterLock(path)
-        self._lock.acquire()
+            with plain_errors(self.path):
+                self._db = self._store.connect()
+        except BaseException:
+            self._store.release()
+            raise
         try:
-            with plain_errors(path):
-                self._db = self._open(path)
-                self._migrate()
-                self.workspace = self._workspace()
-        except (DialerError, LedgerConflict):
-            self._lock.release()
+            with plain_errors(self.path):
+                self._open()
+        except BaseException:
+            self.close()
             raise
 
-    @staticmethod
-    def _open(path: Path) -> sqlite3.Connection:
-        before = os.umask(0o077)
-        try:
-            db = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-            db.execute("PRAGMA journal_mode = WAL")
-        finally:
-            os.umask(before)
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA busy_timeout = 5000")
-        return db
+    def _open(self) -> None:
+        self._check()
+        self._migrate()
+        self.workspace = self._meta("workspace") or self._keep_meta("workspace", f"{secrets.token_hex(4)}-")
+        known = self._meta("salt")
+        self._salt = self._store.salt(known)
+        if known is None:
+            self._keep_meta("salt", self._salt)
+        self._holder = self._keep_meta("holder", secrets.token_hex(8))
+        self._journal = self._store.journal(self.workspace)
+        self._pending = Pending(self._db.execute(statements()["last_event"]).fetchone()[0])
+        self._agree()
+
+    def _check(self) -> None:
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise LedgerDamaged(f"the ledger {self.path} is damaged ({found}); nothing is dialed from it: {RECOVER}")
 
     def _migrate(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -90,20 +109,94 @@ class SqliteLedger:
             if number > version:
                 self._db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
-    def _workspace(self) -> str:
-        word = secrets.token_hex(4)
-        self._db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('workspace', ?)", (f"{word}-",))
-        return str(self._db.execute("SELECT value FROM meta WHERE key = 'workspace'").fetchone()[0])
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _keep_meta(self, key: str, value: str) -> str:
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+        return value
 
     @property
     def held(self) -> bool:
         """Whether this process still holds the lock."""
-        return self._lock.held
+        return self._store.held
 
     def close(self) -> None:
-        """Close the file and let the next runner in."""
+        """Close the files and let the next runner in."""
         self._db.close()
-        self._lock.release()
+        if self._journal is not None:
+            self._journal.close()
+        self._store.release()
+
+    # --- the journal ------------------------------------------------------------------------------------------------
+
+    def _agree(self) -> None:
+        """Ledger and journal hold the same events: the shorter one catches up, unless they tell different stories."""
+        assert self._journal is not None
+        ours, theirs = self._pending.last, self._journal.last
+        if theirs > ours:
+            self._catch_up(ours)
+        elif ours > theirs:
+            for entries in chunked(self._events_after(theirs)):
+                self._to_journal(entries)
+
+    def _events_after(self, number: int) -> Iterator[Entry]:
+        for ident, at, kind, campaign, lead, attempt, data, phone in self._db.execute(
+            statements()["events_after"], {"number": number}
+        ):
+            person = None if phone is None else person_of(phone, self._salt)
+            yield Entry(ident, at, kind, campaign, lead, person, attempt, json.loads(data))
+
+    def _catch_up(self, ours: int) -> None:
+        """This ledger was restored from a copy: what was done since stands in the journal."""
+        assert self._journal is not None
+        older = f"the ledger {self.path} is older than its journal and does not fit it"
+        try:
+            with self._transaction():
+                replay = Replay(self._execute, self._phone_of)
+                for entry in self._journal.read():
+                    if entry.number == ours:
+                        self._check_same(entry)
+                    elif entry.number > ours:
+                        replay.one(entry)
+                        self.healed += 1
+                replay.check_complete()
+        except (ReplayFailed, ValueError, LedgerConflict) as error:
+            raise LedgerDamaged(f"{older} ({error}); {RECOVER}") from None
+        self._pending = Pending(self._journal.last)
+
+    def _check_same(self, entry: Entry) -> None:
+        row = self._db.execute(statements()["event_at"], {"number": entry.number}).fetchone()
+        if (entry.at, entry.kind, entry.attempt) != row:
+            raise ReplayFailed(f"event {entry.number} is another one")
+
+    def _phone_of(self, lead: int, person: str | None) -> str | None:
+        row = self._db.execute("SELECT phone FROM lead WHERE id = ?", (lead,)).fetchone()
+        return row[0] if row and person == person_of(row[0], self._salt) else None
+
+    def _to_journal(self, entries: Sequence[Entry]) -> None:
+        assert self._journal is not None
+        try:
+            self._journal.append(entries)
+        except OSError as error:
+            if error.errno not in _NO_ROOM or not self._jettison():
+                self._refuse(error)
+            try:
+                self._journal.append(entries)
+            except OSError as again:
+                self._refuse(again)
+
+    def _refuse(self, error: OSError) -> None:
+        kind = LedgerFull if error.errno in _NO_ROOM else LedgerUnusable
+        raise kind(
+            f"the journal of the ledger {self.path} cannot be written: {error.strerror}; mend that and run again"
+        )
+
+    def _jettison(self) -> bool:
+        """The disk is full: free the reserve, for the last outcomes only."""
+        self.full = True
+        return self._store.jettison()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -144,41 +237,83 @@ class SqliteLedger:
 
     def bound(self, call_ids: Iterable[str]) -> frozenset[str]:
         """See :meth:`dialer.ledger.Ledger.bound`."""
-        wanted = json.dumps(list(call_ids))
-        with plain_errors(self.path):
-            rows = self._db.execute(
-                "SELECT call_id FROM attempt WHERE call_id IN (SELECT value FROM json_each(?))", (wanted,)
-            )
-            return frozenset(call_id for (call_id,) in rows)
+        return frozenset(call_id for (call_id,) in self._rows("bound_calls", calls=json.dumps(list(call_ids))))
+
+    def leads_of(self, campaign_id: int, phones: Iterable[str]) -> dict[str, Lead]:
+        """See :meth:`dialer.ledger.Ledger.leads_of`."""
+        rows = self._rows("leads_of_numbers", campaign=campaign_id, phones=json.dumps(list(phones)))
+        understood = self._understood(campaign_id) if rows else frozenset()
+        return {row[1]: _lead(row, understood) for row in rows}
+
+    def learned(self, account: str, topic: str) -> dict[str, Any]:
+        """See :meth:`dialer.ledger.Ledger.learned`."""
+        rows = self._rows("learned", account=account, topic=topic)
+        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        return found
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """All or nothing, and only while this is still the ledger's one writer. Its events then go to the journal."""
+        db = self._db
         with plain_errors(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
+            db.execute("BEGIN IMMEDIATE")
             try:
+                self._insist()
                 yield
-                self._db.execute("COMMIT")
+                db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                self._pending.drop()
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
+            self._to_journal(self._pending.take())
+
+    def _insist(self) -> None:
+        """A lock can be stolen; whoever opened the ledger last left its word there, and writes alone."""
+        if self._meta("holder") != self._holder:
+            raise LedgerHeld("another runner took the ledger over; nothing more is written. Run again to go on")
 
     def _execute(self, name: str, values: Mapping[str, Any]) -> int:
         return self._db.execute(statements()[name], values).rowcount
+
+    def _writer(self, campaign_id: int, account: str = "") -> Writer:
+        return Writer(self._execute, campaign_id, account, self._pending, self._salt)
 
     def commit(self, campaign_id: int, account: str, changes: Sequence[Change]) -> None:
         """See :meth:`dialer.ledger.Ledger.commit`."""
         if not changes:
             return
-        writer = Writer(self._execute, campaign_id, account)
+        try:
+            self._commit(campaign_id, account, changes)
+        except LedgerFull:
+            if not self._jettison():
+                raise
+            self._commit(campaign_id, account, changes)
+
+    def _commit(self, campaign_id: int, account: str, changes: Sequence[Change]) -> None:
+        writer = self._writer(campaign_id, account)
         with self._transaction():
             for change in changes:
                 try:
                     write(change, writer)
                 except IllegalChange as error:
                     raise LedgerConflict(str(error)) from None
+
+    def learn(self, account: str, topic: str, data: Mapping[str, Any], now: float) -> None:
+        """See :meth:`dialer.ledger.Ledger.learn`."""
+        with self._transaction():
+            self._execute("learn", {"account": account, "topic": topic, "at": now, "data": json.dumps(data)})
+
+    def same_account(self, campaign_id: int, before: str, now_called: str, now: float) -> None:
+        """See :meth:`dialer.ledger.Ledger.same_account`."""
+        with self._transaction():
+            values = {"before": before, "account": now_called}
+            self._execute("move_attempts", values)
+            self._execute("move_spent", values)
+            self._execute("forget_spent", values)
+            self._writer(campaign_id).event(now, "account_renamed", values)
 
     def put_campaign(self, name: str, file: str, source: str, digest: str, now: float) -> CampaignRecord:
         """See :meth:`dialer.ledger.Ledger.put_campaign`."""
@@ -191,8 +326,8 @@ class SqliteLedger:
                 else:
                     self._execute("change_campaign", {**values, "campaign": known.id})
                 row = self._db.execute("SELECT id FROM campaign WHERE name = ?", (name,)).fetchone()
-                journal = Writer(self._execute, row[0], "")
-                journal.event(now, "campaign_changed" if known else "campaign_added", {"name": name, "source": source})
+                kind = "campaign_changed" if known else "campaign_added"
+                self._writer(row[0]).event(now, kind, {"name": name, "file": file, "source": source})
         found = self.campaign(name)
         assert found is not None
         return found
@@ -205,27 +340,31 @@ class SqliteLedger:
         with self._transaction():
             enrollment = SqliteEnrollment(self._db, campaign_id, now)
             yield enrollment
-            enrollment.finish(columns, understood, list_digest)
+            told = enrollment.finish(columns, understood, list_digest)
+            self._writer(campaign_id).event(now, "import", told)
 
     def restore(self, campaign_id: int, account: str, now: float, grace_s: float) -> Restored:
         """See :meth:`dialer.ledger.Ledger.restore`."""
         self._doubt_stale_intents(now, grace_s)
         money = self._rows("money", campaign=campaign_id)[0]
+        activity = self._rows("last_activity", campaign=campaign_id)
         return Restored(
             open_attempts=tuple(_attempt(row) for row in self._rows("open_attempts", campaign=campaign_id)),
             counts={LeadState(state): count for state, count in self._rows("counts", campaign=campaign_id)},
             requests_today=self._rows("spent", account=account, day=int(now // DAY_S))[0][0],
             cost=money[0],
             costed_calls=money[1],
+            began_at=self._rows("began_at", campaign=campaign_id)[0][0],
+            active_at=activity[0][0] if activity else None,
         )
 
     def _doubt_stale_intents(self, now: float, grace_s: float) -> None:
         with self._transaction():
-            for key, campaign_id, lead_id in self._db.execute(
-                statements()["stale_intents"], {"grace": grace_s}
-            ).fetchall():
-                values = {"at": now, "kind": "uncertain", "campaign": campaign_id, "lead": lead_id, "attempt": key}
-                self._execute("event", {**values, "data": json.dumps({"reason": "found intended at start"})})
+            stale = self._db.execute(statements()["stale_intents"], {"grace": grace_s}).fetchall()
+            for key, campaign_id, lead_id, phone, gave_up_at in stale:
+                lead = Lead(lead_id, phone, LeadState.DIALING, now)
+                told = {"gave_up_at": gave_up_at, "reason": "found intended at start"}
+                self._writer(campaign_id).event(now, "uncertain", told, lead=lead, key=key)
 
 
 def campaign_record(name: str, row: tuple[Any, ...]) -> CampaignRecord:
@@ -264,7 +403,7 @@ def _lead(row: tuple[Any, ...], understood: frozenset[str]) -> Lead:
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:
     key, agent, state, intended_at, gave_up_at, call_id, placed_at, status, *rest = row
-    lead_id, phone, lead_state, due_at, attempts, number, disposition, zone, code = rest
+    lead_id, phone, lead_state, due_at, attempts, number, disposition, zone, code, skew_low, skew_high = rest
     lead = Lead(
         id=lead_id,
         phone=phone,
@@ -275,5 +414,5 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         disposition=Disposition(disposition) if disposition else None,
         zone=zone,
     )
-    told = (intended_at, gave_up_at, call_id, placed_at, status, code == SHADOWED)
+    told = (intended_at, gave_up_at, call_id, placed_at, status, code == SHADOWED, skew_low, skew_high)
     return Attempt(key, lead, agent, AttemptState(state), *told)

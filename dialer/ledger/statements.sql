@@ -31,14 +31,14 @@ SELECT min(due) FROM (
 SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
        attempt.placed_at, attempt.status,
        lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
-       lead.zone, attempt.code
+       lead.zone, attempt.code, attempt.skew_low, attempt.skew_high
 FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('intended', 'placed', 'uncertain')
 ORDER BY attempt.placed_at, attempt.id;
 
 -- :name stale_intents
 UPDATE attempt SET state = 'uncertain', gave_up_at = intended_at + :grace, reason = 'the runner stopped before an answer came'
-WHERE state = 'intended' RETURNING key, campaign_id, lead_id;
+WHERE state = 'intended' RETURNING key, campaign_id, lead_id, phone, gave_up_at;
 
 -- :name counts
 SELECT state, count(*) FROM lead WHERE campaign_id = :campaign GROUP BY state;
@@ -53,16 +53,56 @@ SELECT coalesce(sum(requests), 0) FROM spent WHERE account = :account AND day = 
 INSERT INTO spent (account, day, requests) VALUES (:account, :day, :requests)
 ON CONFLICT (account, day) DO UPDATE SET requests = requests + excluded.requests;
 
+-- :name learned
+SELECT data FROM learned WHERE account = :account AND topic = :topic;
+
+-- :name learn
+INSERT OR REPLACE INTO learned (account, topic, at, data) VALUES (:account, :topic, :at, :data);
+
+-- :name accounts
+SELECT account, max(id) FROM attempt WHERE account <> '' GROUP BY account ORDER BY 2 DESC;
+
+-- :name calls_of_account
+SELECT call_id FROM attempt WHERE account = :account AND call_id IS NOT NULL ORDER BY id DESC LIMIT :limit;
+
+-- :name move_attempts
+UPDATE attempt SET account = :account WHERE account = :before;
+
+-- :name move_spent
+INSERT INTO spent (account, day, requests) SELECT :account, day, requests FROM spent WHERE account = :before
+ON CONFLICT (account, day) DO UPDATE SET requests = requests + excluded.requests;
+
+-- :name forget_spent
+DELETE FROM spent WHERE account = :before;
+
 -- :name event
-INSERT INTO event (at, kind, campaign_id, lead_id, attempt, data) VALUES (:at, :kind, :campaign, :lead, :attempt, :data);
+INSERT INTO event (id, at, kind, campaign_id, lead_id, attempt, data)
+VALUES (:number, :at, :kind, :campaign, :lead, :attempt, :data);
+
+-- :name last_event
+SELECT coalesce(max(id), 0) FROM event;
+
+-- :name events_after
+SELECT event.id, event.at, event.kind, event.campaign_id, event.lead_id, event.attempt, event.data, lead.phone
+FROM event LEFT JOIN lead ON lead.id = event.lead_id WHERE event.id > :number ORDER BY event.id;
+
+-- :name event_at
+SELECT at, kind, attempt FROM event WHERE id = :number;
+
+-- :name last_activity
+SELECT at FROM event WHERE campaign_id = :campaign AND attempt IS NOT NULL ORDER BY id DESC LIMIT 1;
+
+-- :name began_at
+SELECT created_at FROM campaign WHERE id = :campaign;
 
 -- :name intend_lead
 UPDATE lead SET state = 'dialing', attempts = attempts + 1, submissions = :number
 WHERE id = :lead AND state IN ('queued', 'waiting') AND submissions = :number - 1;
 
 -- :name intend
-INSERT INTO attempt (key, campaign_id, lead_id, number, phone, agent_id, state, intended_at)
-VALUES (:attempt, :campaign, :lead, :number, :phone, :agent, 'intended', :at);
+INSERT INTO attempt (key, campaign_id, lead_id, number, phone, agent_id, state, intended_at, account, skew_low, skew_high, config)
+VALUES (:attempt, :campaign, :lead, :number, :phone, :agent, 'intended', :at, :account, :skew_low, :skew_high,
+        (SELECT version FROM campaign WHERE id = :campaign));
 
 -- :name placed
 UPDATE attempt SET state = 'placed', call_id = :call, status = :status, created_at = :created_at, placed_at = :at,
@@ -74,7 +114,7 @@ UPDATE lead SET state = 'dialing', reason = '' WHERE id = :lead AND state IN ('d
 
 -- :name void
 UPDATE attempt SET state = 'void', code = :code, reason = :reason, ended_at = :at
-WHERE key = :attempt AND state IN ('intended', 'uncertain');
+WHERE key = :attempt AND state IN ('intended', 'uncertain') AND placed_at IS NULL;  -- what was accepted once may have rung
 
 -- :name void_lead
 UPDATE lead SET state = :state, due_at = :due_at, attempts = attempts - 1,
@@ -83,6 +123,18 @@ WHERE id = :lead AND state IN ('dialing', 'unresolved');
 
 -- :name uncertain
 UPDATE attempt SET state = 'uncertain', gave_up_at = :gave_up_at, reason = :reason WHERE key = :attempt AND state = 'intended';
+
+-- :name doubted
+UPDATE attempt SET state = 'uncertain', call_id = NULL, gave_up_at = placed_at, reason = :reason
+WHERE key = :attempt AND state = 'placed';
+
+-- :name settle_attempt
+UPDATE attempt SET state = 'lost', disposition = 'unknown', reason = :reason, ended_at = :at
+WHERE key = :attempt AND state = 'uncertain';
+
+-- :name settle_lead
+UPDATE lead SET state = 'exhausted', due_at = NULL, disposition = 'unknown', reason = :reason
+WHERE id = :lead AND state = 'unresolved';
 
 -- :name ended
 UPDATE attempt SET state = 'ended', status = :status, disposition = :disposition, duration_s = :duration_s,
@@ -131,8 +183,21 @@ SELECT name FROM campaign ORDER BY id;
 -- :name add_campaign
 INSERT INTO campaign (name, file, source, digest, created_at) VALUES (:name, :file, :source, :digest, :at);
 
+-- :name restore_campaign
+INSERT INTO campaign (id, name, file, source, digest, created_at) VALUES (:campaign, :name, :file, :source, :digest, :at);
+
 -- :name change_campaign
-UPDATE campaign SET file = :file, source = :source, digest = :digest WHERE id = :campaign;
+UPDATE campaign SET file = :file, source = :source, digest = :digest, version = version + (digest <> :digest)
+WHERE id = :campaign;
+
+-- :name leads_of_numbers
+SELECT lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts, lead.submissions, lead.disposition, lead.zone,
+       contact.first_name, contact.last_name, contact.cells, 0
+FROM contact JOIN lead ON lead.id = contact.id
+WHERE contact.campaign_id = :campaign AND contact.phone IN (SELECT value FROM json_each(:phones));
+
+-- :name bound_calls
+SELECT call_id FROM attempt WHERE call_id IN (SELECT value FROM json_each(:calls));
 
 -- :name enroll_contact
 INSERT INTO contact (campaign_id, phone, file, row_number, first_name, last_name, cells, intake)

@@ -30,6 +30,7 @@ from dialer.core.messages import (
     Postpone,
     PostponeLead,
     ServerClock,
+    Stranger,
 )
 from dialer.core.reconcile import SEND_WITHIN_S
 from dialer.core.switchboard import BATCH, Switchboard
@@ -44,6 +45,7 @@ LONGEST_NAP_S: Final = 60.0
 """The loop looks around at least this often: a machine that slept, or a clock that was set, is noticed."""
 NOTEWORTHY_S: Final = 2.0
 CLOCK_SET_S: Final = 5.0
+KNOWN_CALLS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Runner:
         self._started_at = now
         self._clocks = (now, clock.boot())
         self._inbox: list[Fact] = []
+        self._known: dict[str, None] = {}
         self._woken = anyio.Event()
         self._scope = anyio.CancelScope()
         self._next_due: float | None = None
@@ -137,6 +140,10 @@ class Runner:
         orders = self.board.plan(now, tickets)
         changes = self.board.take_changes()
         self._ledger.commit(self._record.id, self._account, changes)
+        if self._ledger.full:
+            self.board.withdraw(orders, now)
+            orders = [order for order in orders if not isinstance(order, Place)]
+            changes += self._withdrawn()
         self._again = any(isinstance(change, Postpone | PostponeLead) for change in changes)  # others may be due
         self._tell_doubts(changes)
         self._look_ahead(now)
@@ -145,7 +152,12 @@ class Runner:
         for order in orders:
             tasks.start_soon(self._act, order, committed_at)
         self._tell(now)
-        return not orders and not self._inbox and (self.board.finished() or self._nothing_now(now))
+        return not orders and not self._inbox and (self.board.finished(now) or self._nothing_now(now))
+
+    def _withdrawn(self) -> list[Change]:
+        changes = self.board.take_changes()
+        self._ledger.commit(self._record.id, self._account, changes)
+        return changes
 
     def _clock_facts(self) -> list[Fact]:
         """Whether the wall clock was set since the last turn; a machine that slept is no such case."""
@@ -161,9 +173,31 @@ class Runner:
         """Facts that name calls, with what the ledger knows of those calls."""
         if isinstance(fact, Accepted):
             return replace(fact, known=bool(self._ledger.bound([fact.call.id])))
-        if isinstance(fact, PageSeen) and fact.scan is not None:
-            return replace(fact, bound=self._ledger.bound(call.id for call in fact.page.calls))
+        if isinstance(fact, PageSeen):
+            bound = self._bound(fact)
+            return replace(fact, bound=bound, strangers=self._strangers(fact, bound))
         return fact
+
+    def _bound(self, fact: PageSeen) -> frozenset[str]:
+        """The calls of a page that attempts hold; what was held once is held for ever, so only news are asked for."""
+        ids = [call.id for call in fact.page.calls]
+        known = frozenset(ids) & self._known.keys()
+        news = [call_id for call_id in ids if call_id not in known]
+        if not news:
+            return known
+        found = self._ledger.bound(news)
+        self._known.update(dict.fromkeys(found))
+        while len(self._known) > KNOWN_CALLS:
+            del self._known[next(iter(self._known))]
+        return known | found
+
+    def _strangers(self, fact: PageSeen, bound: frozenset[str]) -> tuple[Stranger, ...]:
+        """Calls to our contacts that no attempt holds."""
+        calls = [call for call in fact.page.calls if call.id not in bound and call.phone_number]
+        if not calls:
+            return ()
+        leads = self._ledger.leads_of(self._record.id, {call.phone_number or "" for call in calls})
+        return tuple(Stranger(call, leads[call.phone_number]) for call in calls if call.phone_number in leads)
 
     def _offer(self, now: float, tickets: int) -> None:
         wanted = min(self.board.wanted(now), tickets, self._limit_left())
@@ -204,6 +238,10 @@ class Runner:
         self._inbox.append(fact)  # not in one line: the loop may have exchanged the inbox while we waited
         self._woken.set()
 
+    def hear(self, note: AnswerNote) -> None:
+        """What the headers of an answer said that came before this runner was there."""
+        self._heard(note)
+
     def _heard(self, note: AnswerNote) -> None:
         if note.skew_low_s is not None and note.skew_high_s is not None:
             self._inbox.append(ServerClock(note.skew_low_s, note.skew_high_s))
@@ -234,7 +272,7 @@ class Runner:
         """When there will be something to do, if nothing is live and nothing is due, or the day's requests are used."""
         if self.board.out_of_quota():
             return self.board.requests.next_day_at(now)
-        if self.board.live or self.board.backlog or self.board.doubts.recovering or self._inbox:
+        if self.board.live or self.board.backlog or self.board.recovering or self._inbox:
             return None
         moments = [self.board.doubts.next_due()] if self.board.doubts.unsettled() else []
         if self._next_due is not None:

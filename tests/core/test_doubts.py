@@ -122,7 +122,7 @@ def test_a_call_that_names_another_attempt_is_not_taken() -> None:
 
 def test_where_the_api_gives_metadata_back_a_call_without_ours_is_somebody_elses() -> None:
     bench = Bench().add(attempt())
-    bench.doubts.learn(call("other", metadata={ATTEMPT_KEY: "a5"}))
+    bench.doubts.learn(call("other", metadata={ATTEMPT_KEY: "a5"}), ours=True)
     bench.scan(call("c1"))
     bench.look(call("c1", status="completed"))
     assert not bench.until_absent(call("c1")).witnessed
@@ -130,7 +130,7 @@ def test_where_the_api_gives_metadata_back_a_call_without_ours_is_somebody_elses
 
 def test_a_call_that_is_live_may_still_be_labelled_when_it_has_ended() -> None:
     bench = Bench().add(attempt())
-    bench.doubts.learn(call("other", metadata={ATTEMPT_KEY: "a5"}))
+    bench.doubts.learn(call("other", metadata={ATTEMPT_KEY: "a5"}), ours=True)
     bench.scan(call("c1"))
     bench.look(call("c1"))
     assert bench.scan(call("c1")) == []
@@ -215,6 +215,8 @@ def test_absence_is_witnessed_by_a_later_call_of_ours_in_the_same_list() -> None
 def test_a_call_to_the_number_without_a_date_leaves_it_open_and_is_never_a_proof() -> None:
     witness = call("w", NOW + 60, phone_number="+12125559999")
     bench = Bench().add(attempt())
+    bench.scan(call("c1", None), witness, bound="w")
+    bench.look(call("c1", None))
     verdict = bench.until_absent(call("c1", None), witness, bound="w")
     assert bench.now >= NOW + 30 + POLICY.horizon_s
     assert not verdict.witnessed
@@ -223,7 +225,61 @@ def test_a_call_to_the_number_without_a_date_leaves_it_open_and_is_never_a_proof
 def test_a_call_without_a_number_may_be_anybodys_and_proves_nobody_absent() -> None:
     witness = call("w", NOW + 60, phone_number="+12125559999")
     nameless = call("c1", phone_number=None)
-    assert not Bench().add(attempt()).until_absent(nameless, witness, bound="w").witnessed
+    bench = Bench().add(attempt())
+    bench.scan(nameless, witness, bound="w")
+    bench.look(nameless)
+    assert not bench.until_absent(nameless, witness, bound="w").witnessed
+
+
+def test_a_call_without_a_date_is_bound_where_its_metadata_names_the_attempt() -> None:
+    bench = Bench().add(attempt())
+    assert bench.scan(call("c1", None)) == []
+    mine = call("c1", None, metadata={ATTEMPT_KEY: "a0"})
+    assert bench.look(mine) == [Bound(attempt(), mine)]
+
+
+def test_a_number_in_national_writing_or_with_zeros_before_it_is_the_same_number() -> None:
+    bench = Bench().add(attempt())
+    bench.scan(call("c1", phone_number="(212) 555-0100"))
+    bench.look(call("c1", phone_number="(212) 555-0100"))
+    (found,) = bench.scan(call("c1", phone_number="001 212 555 0100"))
+    assert isinstance(found, Bound)
+
+
+def test_a_masked_number_proves_nobody_absent() -> None:
+    witness = call("w", NOW + 60, phone_number="+12125559999")
+    masked = call("c1", phone_number="+1212***0100")
+    bench = Bench().add(attempt())
+    bench.scan(masked, witness, bound="w")
+    bench.look(masked)
+    assert not bench.until_absent(masked, witness, bound="w").witnessed
+
+
+def test_a_call_that_the_list_showed_before_the_intent_is_not_its_call() -> None:
+    bench = Bench()
+    bench.doubts = Doubts(POLICY, bench.doubts._meter, (), bench.now, lambda call_id, _: call_id == "older")
+    bench.add(attempt())
+    assert bench.scan(call("older", NOW - 2)) == []
+    assert isinstance(bench.ask(), Reconcile), "nobody's details are asked for"
+
+
+def test_a_call_that_was_accepted_once_is_waited_for_from_when_it_went_missing() -> None:
+    accepted = replace(attempt(), placed_at=NOW + 1)
+    bench = Bench()
+    bench.now = NOW + 5000
+    bench.add(accepted)
+    verdict = bench.until_absent()
+    assert verdict.attempt.was_accepted
+    assert bench.now >= NOW + 5000 + POLICY.horizon_s
+
+
+def test_a_doubt_is_judged_by_the_clock_it_was_made_under_though_ours_was_set_since() -> None:
+    made_two_hours_ago = replace(attempt(), skew_low_s=7200.0, skew_high_s=7201.0)  # our clock was behind then
+    bench = Bench(POLICY, made_two_hours_ago)
+    bench.now = NOW + 7240
+    bench.scan(call("c1", NOW + 7201))
+    bench.look(call("c1", NOW + 7201))
+    assert isinstance(bench.scan(call("c1", NOW + 7201))[0], Bound)
 
 
 def test_after_a_crash_the_intent_alone_tells_when_we_gave_up() -> None:

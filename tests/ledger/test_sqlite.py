@@ -23,6 +23,7 @@ from dialer.core.messages import (
     Amend,
     Change,
     Intend,
+    MarkDoubted,
     MarkLost,
     MarkUncertain,
     MarkUnresolved,
@@ -320,13 +321,14 @@ def _way_to(state: AttemptState, lead: Lead) -> tuple[Attempt, list[Change]]:
     return attempt, [change, *ways[state]]
 
 
-def _step_to(state: AttemptState, attempt: Attempt) -> Change:
+def _step_to(state: AttemptState, attempt: Attempt, before: AttemptState) -> Change:
+    doubt = MarkDoubted(attempt, "gone", NOON + 60) if before is _A.PLACED else _uncertain(attempt)
     steps: dict[AttemptState, Change] = {
         _A.INTENDED: Intend(attempt.key, attempt.lead, "agent_a", NOON),
         _A.PLACED: placed(attempt, "another-call"),
         _A.ENDED: ended(attempt, Disposition.COMPLETED, _L.REACHED),
         _A.VOID: _void(attempt),
-        _A.UNCERTAIN: _uncertain(attempt),
+        _A.UNCERTAIN: doubt,
         _A.LOST: MarkLost(attempt, "", NOON + 60),
     }
     return steps[state]
@@ -339,7 +341,7 @@ def test_the_ledger_takes_the_legal_steps_of_an_attempt_and_no_others(
 ) -> None:
     attempt, way = _way_to(before, _lead(ledger, spring))
     _commit(ledger, spring, *way)
-    step = _step_to(after, attempt)
+    step = _step_to(after, attempt, before)
     if after in ATTEMPT_STEPS[before]:
         _commit(ledger, spring, step)
         assert _one(ledger, "attempt", key=attempt.key)["state"] == after
@@ -645,7 +647,8 @@ def test_only_its_owner_reads_the_ledger(tmp_path: Path) -> None:
                 found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in ledger.path.parent.iterdir()}
     finally:
         os.umask(before)
-    assert set(found) == {"ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"}
+    beside = {"", "-wal", "-shm", ".lock", ".journal", ".salt", ".ballast"}
+    assert set(found) == {f"ledger.db{ending}" for ending in beside}
     assert set(found.values()) == {0o600}
     assert stat.S_IMODE((tmp_path / "new" / "place").stat().st_mode) == 0o700
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from dialer.core.errors import ExitCode, LedgerHeld
+from dialer.ledger.sqlite import SqliteLedger
 from dialer.rehearsal.answers import SandboxRules
 from dialer.runner import Runner
 from tests.runner.test_switching import Disturbed, is_create
@@ -185,7 +186,8 @@ def test_one_answer_that_cannot_be_taken_in_ends_no_campaign(tmp_path: Path) -> 
 @pytest.mark.parametrize("policy", ["hold", "retry_absent"])
 def test_a_clock_set_while_a_create_is_in_doubt_calls_nobody_twice(tmp_path: Path, by_s: float, policy: str) -> None:
     retry = {"busy": ["10m"], "no_answer": ["10m"], "on_uncertain": policy, "uncertain_horizon": "5m"}
-    house = House(tmp_path, campaign(retry=retry), SandboxRules(lag=100, echo="none"))
+    api = {"base_url": "sandbox", "requests_per_minute": 600, "timeout": "10s", "clock_tolerance": "3h"}
+    house = House(tmp_path, campaign(retry=retry, api=api), SandboxRules(lag=100, echo="none"))
     house.exchange.rules = SandboxRules(lag=100, echo="none")
     house.sandbox = type(house.sandbox)(
         house.exchange, house.rules, lambda: house.clock.wall() + house.clock.set_back_s
@@ -230,3 +232,135 @@ def test_a_number_with_a_second_call_in_the_list_rests_until_that_one_must_have_
     house.run()
     calls = sorted(call.created_at for call in house.exchange.calls.values())
     assert calls[2] - calls[1] > 7000
+
+
+def _skewed(house: House, off_s: float) -> None:
+    """The API's clock is off against this machine's."""
+    house.sandbox = type(house.sandbox)(house.exchange, house.rules, lambda: house.clock.wall() + off_s)
+
+
+def test_no_call_is_placed_while_the_clocks_disagree_and_the_run_says_so(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign())
+    _skewed(house, 7200.0)
+    house.enroll(number(index) for index in range(5))
+    result = house.run()
+    assert result.exit_code is ExitCode.WORK_LEFT
+    assert "clock" in result.reason
+    assert not house.exchange.calls or len(house.exchange.calls) <= 1  # the very first answer tells
+
+
+def test_dialing_goes_on_once_the_clock_was_put_right(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign())
+
+    def real() -> float:
+        return house.clock.wall() + house.clock.set_back_s
+
+    house.sandbox = type(house.sandbox)(house.exchange, house.rules, real)
+    house.enroll(number(index) for index in range(40))
+    at: dict[str, float] = {}
+
+    async def set_and_mend(_: Runner) -> None:
+        await anyio.sleep(20)
+        house.clock.set_back_s += 900
+        at["set"] = real()
+        await anyio.sleep(100)
+        house.clock.set_back_s -= 900
+        at["mended"] = real()
+
+    assert house.run(set_and_mend).exit_code is ExitCode.DONE
+    between = [call for call in house.exchange.calls.values() if at["set"] + 1 < call.created_at < at["mended"]]
+    assert not between
+    check_network(house.exchange.calls.values(), 3)
+
+
+def test_an_id_that_is_another_numbers_call_is_let_go_and_the_right_call_is_found(tmp_path: Path) -> None:
+    """The answer to one create names a call that the API makes a moment later for somebody else."""
+    house = House(tmp_path, campaign(pacing={"max_concurrent": 2}), SandboxRules(echo="none"))
+    wrong = "+12125560000"
+    swapped: dict[str, str] = {}
+
+    def swap(request: httpx.Request, _: httpx.Response) -> httpx.Response | None:
+        if is_create(request) and not swapped:
+            foreign = house.exchange.create("agent_a", "+12125569999", None, None, house.clock.wall())
+            swapped["id"] = foreign.id
+            body = {"data": {"id": foreign.id, "status": "initiating", "phone_number": wrong, "agent_id": "agent_a"}}
+            return httpx.Response(201, json=body)
+        return None
+
+    house.wrap = lambda inner: Disturbed(inner, after=swap)
+    house.enroll([wrong, *(number(index) for index in range(1, 6))])
+    assert house.run().exit_code is ExitCode.DONE
+    del house.exchange.calls[swapped["id"]]
+    check_ledger(house.ledger_path, house.exchange.calls, finished=True)
+    check_network(house.exchange.calls.values(), 3)
+
+
+def test_a_call_that_vanishes_from_the_api_is_never_called_again_by_itself(tmp_path: Path) -> None:
+    retry = {"busy": [], "no_answer": [], "on_uncertain": "retry_absent", "uncertain_horizon": "5m"}
+    house = House(tmp_path, campaign(retry=retry))
+    gone = "+12125550108"
+
+    def vanish(_: httpx.Request) -> httpx.Response | None:
+        if house.clock.wall() - house.start > 30:
+            house.exchange._order = [call for call in house.exchange._order if call.phone != gone]
+            house.exchange.calls = {k: v for k, v in house.exchange.calls.items() if v.phone != gone or v.nth > 0}
+        return None
+
+    house.wrap = lambda inner: Disturbed(inner, before=vanish)
+    house.enroll([gone, *(number(index) for index in range(60))])
+    assert house.run().exit_code is ExitCode.UNRESOLVED
+    assert house.lead(gone) == ("unresolved", "unknown", 1)
+    assert house.rows("SELECT count(*) FROM attempt WHERE phone = ?", gone) == [(1,)]
+
+
+def _restored_house(tmp_path: Path, metadata_back: str) -> House:
+    """A campaign half done; then its ledger is put back to what it was near the beginning, journal and all."""
+    house = House(tmp_path, campaign(), SandboxRules.model_validate({"echo": metadata_back}))
+    house.enroll(number(index) for index in range(30))
+    house.run(limit=4)
+    saved = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    house.run(limit=12)
+    for name, content in saved.items():
+        (tmp_path / name).write_bytes(content)
+    return house
+
+
+@pytest.mark.parametrize("metadata_back", ["none", "get", "both"])
+def test_a_ledger_restored_from_a_copy_takes_in_what_was_done_since(tmp_path: Path, metadata_back: str) -> None:
+    house = _restored_house(tmp_path, metadata_back)
+    while (result := house.run()).exit_code is ExitCode.WORK_LEFT:
+        assert metadata_back == "none"  # nothing tells whose the calls are: a person is asked once
+        assert "another ledger" in result.reason
+    assert result.exit_code is ExitCode.DONE
+    check_network(house.exchange.calls.values(), 3)
+    check_ledger(house.ledger_path, house.exchange.calls, finished=True)
+
+
+def test_a_ledger_older_than_its_journal_catches_up_from_it(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign(), SandboxRules(echo="none", lag=3000))
+    house.enroll(number(index) for index in range(30))
+    house.run(limit=4)
+    saved = (tmp_path / "ledger.db").read_bytes()
+    house.run(limit=12)
+    rows = house.rows("SELECT key, state, call_id, disposition, cost FROM attempt ORDER BY id")
+    leads = house.rows("SELECT id, state, attempts, submissions, disposition, reason FROM lead ORDER BY id")
+    (tmp_path / "ledger.db").write_bytes(saved)
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    assert ledger.healed > 0
+    ledger.close()
+    assert house.rows("SELECT key, state, call_id, disposition, cost FROM attempt ORDER BY id") == rows
+    assert house.rows("SELECT id, state, attempts, submissions, disposition, reason FROM lead ORDER BY id") == leads
+
+
+def test_a_second_host_that_dials_the_same_list_is_noticed(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign(), SandboxRules(echo="none", slots=50))
+    house.enroll(number(index) for index in range(60))
+
+    async def another_host(_: Runner) -> None:
+        for index in range(59, 40, -1):
+            await anyio.sleep(5)
+            house.exchange.create("agent_a", number(index), None, None, house.clock.wall())
+
+    result = house.run(another_host)
+    assert result.exit_code is ExitCode.WORK_LEFT
+    assert "another ledger" in result.reason
