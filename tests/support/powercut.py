@@ -200,6 +200,14 @@ class Disk:
             self._replayed.step(operation)
         return self._replayed
 
+    def cuts_after_writes(self, to: str, longer_than: int) -> list[int]:
+        """The moments just after a long write to a file whose name ends in ``to``, when it is not synced yet."""
+        record = enumerate(self._record, 1)
+        written = (
+            (done, len(step.data)) for done, step in record if step.kind is Kind.WRITE and step.name.endswith(to)
+        )
+        return [done for done, length in written if length > longer_than]
+
     # --- from process to process ------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
@@ -339,17 +347,22 @@ def _survived(name: str, file: _File, chance: Random) -> bytes:
     chance.shuffle(kept)
     for operation in kept:
         torn = chance.random() < 0.3 and operation.kind is Kind.WRITE
-        _apply(_torn(operation, 1 if name.endswith(JOURNAL) else SECTOR, chance) if torn else operation, content)
+        _apply(_torn(operation, chance, anywhere=name.endswith(JOURNAL)) if torn else operation, content)
     return bytes(content)
 
 
-def _torn(write: Operation, grain: int, chance: Random) -> Operation:
-    """The head of a write, or more rarely its tail; disks tear at multiples of ``grain`` from the file's beginning."""
+def _torn(write: Operation, chance: Random, *, anywhere: bool) -> Operation:
+    """The head of a write, or more rarely its tail without the head: the sectors of a file have no order.
+
+    A file that grows may end at any byte (``anywhere``); else the tear is between two sectors.
+    """
+    without_head = chance.random() < 0.25
+    grain = 1 if anywhere and not without_head else SECTOR
     tears = range((write.at // grain + 1) * grain, write.at + len(write.data), grain)
     if not tears:
         return write
     kept = chance.choice(tears) - write.at
-    if chance.random() < 0.25:
+    if without_head:
         return Operation(write.kind, write.name, write.at + kept, write.data[kept:])
     return Operation(write.kind, write.name, write.at, write.data[:kept])
 
