@@ -11,7 +11,7 @@ floor  rooms
 2      ``rehearsal.exchange`` · ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking``
        ``core.reconcile`` ``core.lines`` ``core.settling`` ``core.halts`` ``core.trust``
 3      ``core.campaign`` ``core.doubts`` ``core.strangers`` ``core.catchup``
-4      ``core.switchboard``
+4      ``core.switchboard`` ``core.revision``
 5      ``client`` · ``ledger``
 6      ``intake`` · ``reports`` · ``runner`` · ``rehearsal`` (the sandbox)
 7      ``commands``

@@ -36,6 +36,7 @@ FLOORS = {
     "dialer.core.campaign": 3,
     "dialer.core.doubts": 3,
     "dialer.core.switchboard": 4,
+    "dialer.core.revision": 4,
     "dialer.client": 5,
     "dialer.ledger": 5,
     "dialer.intake": 6,

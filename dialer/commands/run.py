@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,16 +16,9 @@ from pydantic import SecretStr
 from dialer.client import CallsClient
 from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural, sandbox_rules
 from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
+from dialer.commands.preflight import Hearing, changed, check_account, confirm, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
-from dialer.core.errors import (
-    ApiError,
-    ExitCode,
-    MendCampaign,
-    NoAnswer,
-    NotSent,
-    TryLater,
-    UserError,
-)
+from dialer.core.errors import ExitCode, UserError
 from dialer.core.messages import Spend
 from dialer.intake import Intake
 from dialer.ledger import CampaignRecord, EnrollResult
@@ -60,12 +52,16 @@ def run(path: Path, flags: RunOptions, options: Options) -> int:
     key = api_key(campaign, options)
     intake = Intake(campaign)
     sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
-    _confirm(campaign, path, flags)
     ledger = SqliteLedger(ledger_path(options))
     try:
         now = time.time()
+        news = changed(ledger.campaign(campaign.name), campaign)
+        confirm(campaign, path, news, yes=flags.yes)
         record = ledger.put_campaign(campaign.name, str(path.resolve()), campaign.source, campaign.digest(), now)
         display = choose_display(quiet=options.quiet)
+        for item in news:
+            display.notice(f"Changed since the last run: {item}")
+        _tell_healed(ledger, display)
         _tell_intake(intake.enroll(ledger, record, now, _teller(display)), display)
         return _run(campaign, record, ledger, key, display, flags)
     finally:
@@ -83,24 +79,14 @@ def resume(name: str | None, flags: RunOptions, options: Options) -> int:
         assert record is not None
         campaign = read_campaign(record.source, Path(record.file))
         key = api_key(campaign, options)
-        _confirm(campaign, Path(record.file), flags)
+        confirm(campaign, Path(record.file), (), yes=flags.yes)
         display = choose_display(quiet=options.quiet)
+        _tell_healed(ledger, display)
         if not record.intake:
             _tell_intake(Intake(campaign).enroll(ledger, record, time.time(), _teller(display)), display)
         return _run(campaign, record, ledger, key, display, flags)
     finally:
         ledger.close()
-
-
-def _confirm(campaign: Campaign, path: Path, flags: RunOptions) -> None:
-    if campaign.api.is_loopback or flags.yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError(f"{path}: these calls are real: say --yes to place them without being asked")
-    sys.stderr.write(f"Campaign '{campaign.name}' will place real calls through {campaign.api.base_url}. Go on? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UserError("not confirmed: no call was placed")
 
 
 def _teller(display: BarDisplay | PlainDisplay) -> Callable[[int], None]:
@@ -113,6 +99,13 @@ def _teller(display: BarDisplay | PlainDisplay) -> Callable[[int], None]:
             display.notice(f"Contacts: {rows:,} rows read")
 
     return tell
+
+
+def _tell_healed(ledger: SqliteLedger, display: BarDisplay | PlainDisplay) -> None:
+    if ledger.healed:
+        display.notice(
+            f"The ledger was older than its journal (restored from a copy?): {plural(ledger.healed, 'event')} taken over."
+        )
 
 
 def _tell_intake(result: EnrollResult | None, display: BarDisplay | PlainDisplay) -> None:
@@ -183,9 +176,12 @@ async def _session(
     clock = SystemClock()
     async with _address(campaign, ledger.path) as base_url:
         account = account_of(key, campaign.api.base_url, ledger.workspace)
-        async with CallsClient(base_url, key, timeout_s=campaign.api.timeout) as client:
-            await _preflight(client, campaign)
-            ledger.commit(record.id, account, [Spend(1, clock.wall())])
+        hearing = Hearing()
+        async with CallsClient(base_url, key, timeout_s=campaign.api.timeout, on_note=hearing) as client:
+            page = await first_question(client, campaign)
+            hearing.check_clock(campaign)
+            asked = 1 + await check_account(client, ledger, record, account, page, clock.wall())
+            ledger.commit(record.id, account, [Spend(asked, clock.wall())])
             runner = Runner(
                 campaign,
                 record,
@@ -198,6 +194,8 @@ async def _session(
                 limit=flags.limit,
                 only=flags.only,
             )
+            for note in hearing.notes:
+                runner.hear(note)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_obey_signals, runner)
                 result = await runner.run()
@@ -212,25 +210,6 @@ async def _address(campaign: Campaign, ledger: Path) -> AsyncIterator[str]:
         return
     async with embedded(sandbox_rules(campaign.sandbox, "sandbox."), ledger.with_name("sandbox.jsonl")) as base_url:
         yield base_url
-
-
-async def _preflight(client: CallsClient, campaign: Campaign) -> None:
-    """One cheap question before anything is intended: is the address right, and does the key open it?"""
-    try:
-        await client.list_calls(per_page=1)
-    except MendCampaign as error:
-        if error.http_status in {401, 402, 403}:
-            raise UserError(f"the API does not accept the key ({error}); check SMARTALEX_API_KEY") from None
-        raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
-    except NotSent as error:
-        raise UserError(f"cannot reach {campaign.api.base_url}: {error}; check api.base_url and the network") from None
-    except TryLater:
-        return  # it lives, and the runner knows how to wait
-    except NoAnswer as error:
-        if error.http_status is None:
-            raise UserError(f"{campaign.api.base_url} does not answer ({error}); try again later") from None
-    except ApiError as error:
-        raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
 
 
 async def _obey_signals(runner: Runner) -> None:

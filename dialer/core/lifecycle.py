@@ -163,6 +163,8 @@ class Attempt:
     skew_low_s: float | None = None
     skew_high_s: float | None = None
     """The API's clock minus ours when it was intended, at least and at most; None where nothing was known."""
+    elsewhere: bool = False
+    """Made with another key or address than this runner has: this account's list proves nothing about it."""
 
     @property
     def was_accepted(self) -> bool:

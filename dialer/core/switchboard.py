@@ -760,7 +760,7 @@ class Switchboard:
 
     def _absent(self, verdict: Absent, now: float) -> None:
         attempt = verdict.attempt
-        provable = verdict.witnessed and not attempt.was_accepted
+        provable = verdict.witnessed and not attempt.was_accepted and not attempt.elsewhere
         if self.rules.retry.on_uncertain == "retry_absent" and provable:
             self.doubts.drop(attempt)
             check_attempt_step(attempt.state, AttemptState.VOID)

@@ -138,6 +138,12 @@ class Ledger(Protocol):
     def full(self) -> bool:
         """The disk is full, and the reserve that was kept for the last outcomes is in use."""
 
+    def last_account(self, campaign_id: int) -> str | None:
+        """The account of the campaign's latest attempt; None before the first."""
+
+    def calls_of(self, account: str, limit: int) -> list[str]:
+        """The latest calls that were made with an account, the newest first."""
+
     def learned(self, account: str, topic: str) -> dict[str, Any]:
         """What was learnt of an account under a topic; empty where nothing was."""
 

@@ -245,6 +245,15 @@ class SqliteLedger:
         understood = self._understood(campaign_id) if rows else frozenset()
         return {row[1]: _lead(row, understood) for row in rows}
 
+    def last_account(self, campaign_id: int) -> str | None:
+        """See :meth:`dialer.ledger.Ledger.last_account`."""
+        rows = self._rows("last_account", campaign=campaign_id)
+        return rows[0][0] if rows else None
+
+    def calls_of(self, account: str, limit: int) -> list[str]:
+        """See :meth:`dialer.ledger.Ledger.calls_of`."""
+        return [call_id for (call_id,) in self._rows("calls_of_account", account=account, limit=limit)]
+
     def learned(self, account: str, topic: str) -> dict[str, Any]:
         """See :meth:`dialer.ledger.Ledger.learned`."""
         rows = self._rows("learned", account=account, topic=topic)
@@ -349,7 +358,7 @@ class SqliteLedger:
         money = self._rows("money", campaign=campaign_id)[0]
         activity = self._rows("last_activity", campaign=campaign_id)
         return Restored(
-            open_attempts=tuple(_attempt(row) for row in self._rows("open_attempts", campaign=campaign_id)),
+            open_attempts=tuple(_attempt(row, account) for row in self._rows("open_attempts", campaign=campaign_id)),
             counts={LeadState(state): count for state, count in self._rows("counts", campaign=campaign_id)},
             requests_today=self._rows("spent", account=account, day=int(now // DAY_S))[0][0],
             cost=money[0],
@@ -401,9 +410,9 @@ def _lead(row: tuple[Any, ...], understood: frozenset[str]) -> Lead:
     )
 
 
-def _attempt(row: tuple[Any, ...]) -> Attempt:
+def _attempt(row: tuple[Any, ...], account: str) -> Attempt:
     key, agent, state, intended_at, gave_up_at, call_id, placed_at, status, *rest = row
-    lead_id, phone, lead_state, due_at, attempts, number, disposition, zone, code, skew_low, skew_high = rest
+    lead_id, phone, lead_state, due_at, attempts, number, disposition, zone, code, skew_low, skew_high, made_by = rest
     lead = Lead(
         id=lead_id,
         phone=phone,
@@ -415,4 +424,5 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         zone=zone,
     )
     told = (intended_at, gave_up_at, call_id, placed_at, status, code == SHADOWED, skew_low, skew_high)
-    return Attempt(key, lead, agent, AttemptState(state), *told)
+    elsewhere = made_by not in {"", account}
+    return Attempt(key, lead, agent, AttemptState(state), *told, elsewhere)

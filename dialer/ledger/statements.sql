@@ -31,7 +31,7 @@ SELECT min(due) FROM (
 SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
        attempt.placed_at, attempt.status,
        lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
-       lead.zone, attempt.code, attempt.skew_low, attempt.skew_high
+       lead.zone, attempt.code, attempt.skew_low, attempt.skew_high, attempt.account
 FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('intended', 'placed', 'uncertain')
 ORDER BY attempt.placed_at, attempt.id;
@@ -59,8 +59,8 @@ SELECT data FROM learned WHERE account = :account AND topic = :topic;
 -- :name learn
 INSERT OR REPLACE INTO learned (account, topic, at, data) VALUES (:account, :topic, :at, :data);
 
--- :name accounts
-SELECT account, max(id) FROM attempt WHERE account <> '' GROUP BY account ORDER BY 2 DESC;
+-- :name last_account
+SELECT account FROM attempt WHERE campaign_id = :campaign ORDER BY id DESC LIMIT 1;
 
 -- :name calls_of_account
 SELECT call_id FROM attempt WHERE account = :account AND call_id IS NOT NULL ORDER BY id DESC LIMIT :limit;
