@@ -20,6 +20,7 @@ class Line:
 
     def __init__(self, peer: socket.socket) -> None:
         peer.setblocking(False)  # as the library spells it
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._peer = peer
 
     async def receive(self) -> bytes:

@@ -60,7 +60,9 @@ def make_sandbox(rules: SandboxRules, store: Path | None) -> Sandbox:
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises :class:`~dialer.core.errors.UserError` where the port is taken."""
     try:
-        return socket.create_server((host, port), backlog=1024)
+        listener = socket.create_server((host, port), backlog=1024)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a body waits 40 ms behind its headers
+        return listener
     except OSError as error:
         raise UserError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from None
 
