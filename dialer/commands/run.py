@@ -18,7 +18,7 @@ from dialer.commands.common import Options, account_of, api_key, ledger_path, lo
 from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
 from dialer.commands.preflight import Hearing, changed, check_account, confirm, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
-from dialer.core.errors import ExitCode, UserError
+from dialer.core.errors import ExitCode, LedgerUnusable, UserError
 from dialer.core.messages import Spend
 from dialer.intake import Intake
 from dialer.ledger import CampaignRecord, EnrollResult
@@ -52,11 +52,11 @@ def run(path: Path, flags: RunOptions, options: Options) -> int:
     key = api_key(campaign, options)
     intake = Intake(campaign)
     sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
+    news = changed(_as_it_ran(ledger_path(options), campaign.name), campaign)
+    confirm(campaign, path, news, yes=flags.yes)
     ledger = SqliteLedger(ledger_path(options))
     try:
         now = time.time()
-        news = changed(ledger.campaign(campaign.name), campaign)
-        confirm(campaign, path, news, yes=flags.yes)
         record = ledger.put_campaign(campaign.name, str(path.resolve()), campaign.source, campaign.digest(), now)
         display = choose_display(quiet=options.quiet)
         for item in news:
@@ -101,10 +101,22 @@ def _teller(display: BarDisplay | PlainDisplay) -> Callable[[int], None]:
     return tell
 
 
+def _as_it_ran(path: Path, name: str) -> CampaignRecord | None:
+    """The campaign as the ledger knows it, if there is a ledger and it does."""
+    if not path.is_file():
+        return None
+    try:
+        with open_reader(path) as reader:
+            return reader.campaign(name) if name in reader.campaign_names() else None
+    except LedgerUnusable:
+        return None  # opening it for writing will say what is wrong
+
+
 def _tell_healed(ledger: SqliteLedger, display: BarDisplay | PlainDisplay) -> None:
     if ledger.healed:
         display.notice(
-            f"The ledger was older than its journal (restored from a copy?): {plural(ledger.healed, 'event')} taken over."
+            "The ledger was older than its journal (restored from a copy?): "
+            f"{plural(ledger.healed, 'event')} taken over."
         )
 
 
