@@ -44,6 +44,8 @@ class RunOptions:
     limit: int | None = None
     only: str | None = None
     out: Path | None = None
+    look_only: bool = False
+    """Of ``resolve --look``: nothing is dialed, and every doubt gets one look."""
 
 
 def run(path: Path, flags: RunOptions, options: Options) -> int:
@@ -205,6 +207,7 @@ async def _session(
                 wait=flags.wait,
                 limit=flags.limit,
                 only=flags.only,
+                look_only=flags.look_only,
             )
             for note in hearing.notes:
                 runner.hear(note)

@@ -114,6 +114,7 @@ class Doubts:
         self._open: dict[str, Doubt] = {}
         self._unsettled: set[str] = set()
         self._unjudged: set[str] = set()
+        self._wanted: set[str] = set()
         self._schedule: list[tuple[float, str]] = []
         self._occupying: list[tuple[float, str]] = []
         self._scan: Scan | None = None
@@ -184,6 +185,17 @@ class Doubts:
         self._open.pop(attempt.key, None)
         self._unsettled.discard(attempt.key)
         self._unjudged.discard(attempt.key)
+        self._wanted.discard(attempt.key)
+
+    def look_now(self, now: float) -> None:
+        """Somebody wants to know: every open doubt, unresolved ones too, gets a scan now."""
+        for doubt in self._open.values():
+            self._wanted.add(doubt.attempt.key)
+            self._at(doubt, now)
+
+    def looking(self) -> bool:
+        """Whether doubts that :meth:`look_now` planned still wait for a scan that judges them, or fails."""
+        return bool(self._wanted)
 
     def park(self, attempt: Attempt, now: float) -> None:
         """The contact is unresolved now: keep looking, but seldom."""
@@ -397,6 +409,7 @@ class Doubts:
 
     def _absent(self, doubt: Doubt, scan: Scan, found: Evidence, now: float) -> Absent | None:
         policy = self._policy
+        self._wanted.discard(doubt.attempt.key)
         began_api = scan.started_at + self._meter.skew.low_s
         late_enough = began_api >= doubt.waits_from_api + policy.horizon_s
         if not found.undated and now - doubt.last_scan_at >= policy.scan_gap_s:
@@ -424,6 +437,7 @@ class Doubts:
         )
 
     def _later(self, doubt: Doubt, now: float) -> None:
+        self._wanted.discard(doubt.attempt.key)
         wait_s = self._retries_s[min(doubt.failures, len(self._retries_s) - 1)]
         doubt.failures += 1
         self._at(doubt, now + wait_s)

@@ -195,7 +195,7 @@ class Switchboard:
         if self.trust.hopeless(now):
             self._halt(clocks_differ(self.trust.off_s))
         if self.stopping or self.halt is not None:
-            return True
+            return self.halt is not None or not self.doubts.looking()
         return not self.due_left() and not self.doubts.unsettled() and not self._settling.awaited()
 
     def settled(self) -> int:
@@ -412,6 +412,11 @@ class Switchboard:
     def stop(self) -> None:
         """No new calls; live ones are followed to their end."""
         self.stopping = True
+
+    def look_again(self, now: float) -> None:
+        """No new calls, but every doubt gets one scan now; what it finds is followed to its end."""
+        self.stop()
+        self.doubts.look_now(now)
 
     def _answered(self, attempt_key: str, *, charged: bool) -> Line | None:
         line = self.lines.answered(attempt_key)

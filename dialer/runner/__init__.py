@@ -73,8 +73,12 @@ class Runner:
         wait: bool = True,
         limit: int | None = None,
         only: str | None = None,
+        look_only: bool = False,
     ) -> None:
-        """``wait=False`` ends the run where it would wait; ``limit`` and ``only`` bound what it places."""
+        """``wait=False`` ends the run where it would wait; ``limit`` and ``only`` bound what it places.
+
+        ``look_only`` places nothing: every open doubt gets one scan, and what is live is followed to its end.
+        """
         self._campaign = campaign
         self._record = record
         self._ledger = ledger
@@ -89,6 +93,8 @@ class Runner:
         now = clock.wall()
         restored = ledger.restore(record.id, account, now, SEND_WITHIN_S + campaign.api.timeout)
         self.board = Switchboard(campaign.rules(), restored, now, workspace=ledger.workspace)
+        if look_only:
+            self.board.look_again(now)
         self._started_at = now
         self._clocks = (now, clock.boot())
         self._inbox: list[Fact] = []
@@ -281,6 +287,8 @@ class Runner:
         return soonest if now + NOTEWORTHY_S < soonest < float("inf") else None
 
     def _nothing_now(self, now: float) -> bool:
+        if self.board.doubts.looking() and not self.board.out_of_quota():
+            return False
         return not self._wait and self._idle_until(now) is not None
 
     # --- telling ----------------------------------------------------------------------------------------------------
