@@ -14,7 +14,7 @@ from typing import NoReturn
 from dialer import __version__
 from dialer.commands.common import Options
 from dialer.commands.run import RunOptions
-from dialer.core.errors import DialerError, ExitCode
+from dialer.core.errors import DialerError, ExitCode, UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,8 +85,28 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from dialer.commands.report import report
 
             return report(arguments.name, arguments.out, options)
+        case "resolve":
+            return _resolve(arguments, options)
         case _:
             return _sandbox(arguments)
+
+
+def _resolve(arguments: argparse.Namespace, options: Options) -> int:
+    from dialer.commands.resolve import NOT_PLACED, PLACED, ResolveOptions, resolve
+
+    said = {PLACED: arguments.placed, NOT_PLACED: arguments.not_placed}
+    words = [*arguments.words, *(arguments.placed or ()), *(arguments.not_placed or ())]
+    names = [word for word in words if not word.startswith("+")]
+    if len(names) != 1:
+        raise UserError("resolve: name one campaign, and numbers as +E164 (see: dialer resolve --help)")
+    flags = ResolveOptions(
+        numbers=tuple(word for word in words if word.startswith("+")),
+        look=arguments.look,
+        mark=next((mark for mark, value in said.items() if value is not None), None),
+        older_than=arguments.older_than,
+        as_json=arguments.json,
+    )
+    return resolve(names[0], flags, options)
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
@@ -172,7 +192,22 @@ def _add_commands(
     add = commands.add_parser("report", parents=[ledger], help="write the reports")
     add.add_argument("name", metavar="NAME", help="the campaign's name")
     add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
+
+
+def _add_resolve(add: argparse.ArgumentParser) -> None:
+    add.add_argument(
+        "words", nargs="*", metavar="NAME [+E164 ...]", help="the campaign's name, and some of its numbers"
+    )
+    how = add.add_mutually_exclusive_group()
+    how.add_argument("--look", action="store_true", help="look again now in the API's list; calls nobody")
+    how.add_argument("--placed", nargs="*", metavar="+E164", help="a phone did ring: the contact is not called again")
+    how.add_argument("--not-placed", nargs="*", metavar="+E164", help="no phone rang: the contact is due again")
+    add.add_argument("--older-than", metavar="AGE", help="only attempts older than this, like 24h")
+    add.add_argument("--json", action="store_true", help="as JSON")
+    add.add_argument("--api-key-file", type=Path, help="a file of mode 0600 with the key (default: $SMARTALEX_API_KEY)")
+    add.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def _add_sandbox(add: argparse.ArgumentParser) -> None:

@@ -117,6 +117,11 @@ def masked(phone: str) -> str:
     return f"{phone[:-7]}•••{phone[-4:]}" if len(phone) > 9 else "•••"
 
 
+def plain(text: str) -> str:
+    """Text of the API or of a list as a terminal may show it: in one line, without characters that steer it."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def plural(count: int, word: str) -> str:
     """ "1 contact", "2 contacts"."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -63,7 +63,7 @@ def run(path: Path, flags: RunOptions, options: Options) -> int:
         display = choose_display(quiet=options.quiet)
         for item in news:
             display.notice(f"Changed since the last run: {item}")
-        _tell_healed(ledger, display)
+        tell_healed(ledger, display)
         _tell_intake(intake.enroll(ledger, record, now, _teller(display)), display)
         return _run(campaign, record, ledger, key, display, flags)
     finally:
@@ -83,7 +83,7 @@ def resume(name: str | None, flags: RunOptions, options: Options) -> int:
         key = api_key(campaign, options)
         confirm(campaign, Path(record.file), (), yes=flags.yes)
         display = choose_display(quiet=options.quiet)
-        _tell_healed(ledger, display)
+        tell_healed(ledger, display)
         if not record.intake:
             _tell_intake(Intake(campaign).enroll(ledger, record, time.time(), _teller(display)), display)
         return _run(campaign, record, ledger, key, display, flags)
@@ -114,7 +114,7 @@ def _as_it_ran(path: Path, name: str) -> CampaignRecord | None:
         return None  # opening it for writing will say what is wrong
 
 
-def _tell_healed(ledger: SqliteLedger, display: BarDisplay | PlainDisplay) -> None:
+def tell_healed(ledger: SqliteLedger, display: BarDisplay | PlainDisplay) -> None:
     if ledger.healed:
         display.notice(
             "The ledger was older than its journal (restored from a copy?): "
@@ -147,7 +147,7 @@ def _run(
     if flags.only is not None and not ledger.knows(record.id, flags.only):
         raise UserError(f"--only {flags.only}: no contact of the list has this number (as +E164, like +12125550100)")
     try:
-        result = anyio.run(_session, campaign, record, ledger, key, display, flags)
+        result = anyio.run(session, campaign, record, ledger, key, display, flags)
     finally:
         display.close()
     with open_reader(ledger.path) as reader:
@@ -179,7 +179,7 @@ def _close(result: RunResult, campaign: Campaign, file: str, out: Path, display:
     display.notice(f"Reports: {out}")
 
 
-async def _session(
+async def session(
     campaign: Campaign,
     record: CampaignRecord,
     ledger: SqliteLedger,

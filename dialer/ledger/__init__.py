@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dialer.core.lifecycle import Lead
+from dialer.core.lifecycle import Attempt, Lead
 from dialer.core.messages import Change, Restored
 
 
@@ -137,6 +137,9 @@ class Ledger(Protocol):
     @property
     def full(self) -> bool:
         """The disk is full, and the reserve that was kept for the last outcomes is in use."""
+
+    def unresolved(self, campaign_id: int) -> list[Attempt]:
+        """The attempts that left the campaign's contacts unresolved, the oldest first."""
 
     def last_account(self, campaign_id: int) -> str | None:
         """The account of the campaign's latest attempt; None before the first."""

@@ -245,6 +245,10 @@ class SqliteLedger:
         understood = self._understood(campaign_id) if rows else frozenset()
         return {row[1]: _lead(row, understood) for row in rows}
 
+    def unresolved(self, campaign_id: int) -> list[Attempt]:
+        """See :meth:`dialer.ledger.Ledger.unresolved`."""
+        return [_attempt(row, row[-1]) for row in self._rows("unresolved", campaign=campaign_id)]
+
     def last_account(self, campaign_id: int) -> str | None:
         """See :meth:`dialer.ledger.Ledger.last_account`."""
         rows = self._rows("last_account", campaign=campaign_id)

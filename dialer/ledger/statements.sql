@@ -36,6 +36,36 @@ FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('intended', 'placed', 'uncertain')
 ORDER BY attempt.placed_at, attempt.id;
 
+-- :name unresolved
+SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
+       attempt.placed_at, attempt.status,
+       lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
+       lead.zone, attempt.code, attempt.skew_low, attempt.skew_high, attempt.account
+FROM lead JOIN attempt ON attempt.lead_id = lead.id AND attempt.number = lead.submissions
+WHERE lead.campaign_id = :campaign AND lead.state = 'unresolved'
+ORDER BY attempt.intended_at, attempt.id;
+
+-- :name doubtful
+SELECT attempt.key, lead.phone, lead.state, attempt.state, attempt.agent_id, attempt.intended_at, attempt.gave_up_at,
+       attempt.placed_at, attempt.reason, lead.reason, attempt.call_id
+FROM lead JOIN attempt ON attempt.lead_id = lead.id AND attempt.number = lead.submissions
+WHERE lead.campaign_id = :campaign
+  AND (lead.state = 'unresolved' OR (lead.state = 'dialing' AND attempt.state = 'uncertain'))
+ORDER BY attempt.intended_at, attempt.id;
+
+-- :name calls_once_named
+SELECT attempt, json_extract(data, '$.call') FROM event
+WHERE campaign_id = :campaign AND kind IN ('placed', 'found', 'doubted')
+  AND attempt IN (SELECT value FROM json_each(:attempts)) AND json_extract(data, '$.call') IS NOT NULL ORDER BY id;
+
+-- :name scans
+SELECT at, json_extract(data, '$.agent_id') FROM event
+WHERE campaign_id = :campaign AND kind = 'scan' AND json_extract(data, '$.complete') ORDER BY at;
+
+-- :name how_it_stands
+SELECT attempt.state, lead.state, attempt.call_id, attempt.disposition, attempt.status
+FROM attempt JOIN lead ON lead.id = attempt.lead_id WHERE attempt.key = :attempt;
+
 -- :name stale_intents
 UPDATE attempt SET state = 'uncertain', gave_up_at = intended_at + :grace, reason = 'the runner stopped before an answer came'
 WHERE state = 'intended' RETURNING key, campaign_id, lead_id, phone, gave_up_at;
@@ -117,8 +147,12 @@ UPDATE attempt SET state = 'void', code = :code, reason = :reason, ended_at = :a
 WHERE key = :attempt AND state IN ('intended', 'uncertain') AND placed_at IS NULL;  -- what was accepted once may have rung
 
 -- :name void_lead
-UPDATE lead SET state = :state, due_at = :due_at, attempts = attempts - 1,
-                disposition = coalesce(:disposition, disposition), reason = :lead_reason
+UPDATE lead SET state = :state, due_at = :due_at, attempts = attempts - 1, reason = :lead_reason,
+                disposition = CASE
+                    WHEN :disposition IS NULL AND state = 'unresolved'  -- back to what it was before that attempt
+                    THEN (SELECT disposition FROM attempt
+                          WHERE lead_id = :lead AND state IN ('ended', 'lost') ORDER BY number DESC LIMIT 1)
+                    ELSE coalesce(:disposition, disposition) END
 WHERE id = :lead AND state IN ('dialing', 'unresolved');
 
 -- :name uncertain
