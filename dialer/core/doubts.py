@@ -78,6 +78,8 @@ class Doubt:
     intended_at: float
     gave_up_at: float
     """On our clock."""
+    fresh_from: float
+    """What the list showed before this moment of our clock is not its call; no such moment for an earlier run's."""
     scans: int = 0
     """Complete scans that did not show it, far enough apart."""
     last_scan_at: float = float("-inf")
@@ -128,10 +130,12 @@ class Doubts:
         self._awaited: dict[str, Doubt] = {}
         self.echoes: bool | None = None
         """Whether the API gives our metadata back; None while nobody knows."""
+        self._began_at = float("inf")
         for attempt in restored:
             self._put(attempt, now, now)
             if attempt.lead.state is LeadState.DIALING:
                 self._unjudged.add(attempt.key)
+        self._began_at = float("-inf")  # whatever comes from now on is this run's
 
     def __len__(self) -> int:
         return len(self._open)
@@ -174,6 +178,7 @@ class Doubts:
             occupies_until=min(gave_up_at, now) + self._late_s,
             intended_at=attempt.intended_at,
             gave_up_at=gave_up_at,
+            fresh_from=attempt.intended_at if attempt.intended_at >= self._began_at else float("-inf"),
         )
         if doubt.dialing:
             self._unsettled.add(attempt.key)
@@ -216,6 +221,7 @@ class Doubts:
             doubt.occupies_until += by_s
             doubt.intended_at += by_s
             doubt.gave_up_at += by_s
+            doubt.fresh_from += by_s
             if not known and doubt.attempt.skew_low_s is None:  # drawn by our own clock, for want of another
                 doubt.from_api += by_s
                 doubt.to_api += by_s
@@ -372,7 +378,7 @@ class Doubts:
     def _judge(self, doubt: Doubt, scan: Scan, calls: dict[str, list[Call]], now: float) -> Bound | Absent | None:
         attempt = doubt.attempt
         found = evidence(attempt.lead.phone, attempt.agent_id, self._window(doubt), calls, scan.bound)
-        fresh = [call for call in found.candidates if not self._seen_before(call.id, doubt.intended_at)]
+        fresh = [call for call in found.candidates if not self._seen_before(call.id, doubt.fresh_from)]
         known = [doubt.verified.get(call.id, call) for call in fresh]
         vague = [doubt.verified.get(call.id, call) for call in found.vague[:MOST_VAGUE]]
         exact = [call for call in (*known, *vague) if echoed_attempt(call) == attempt.key]

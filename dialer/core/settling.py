@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dialer.core.lifecycle import Attempt, LeadState
+from dialer.core.lifecycle import Attempt, Lead, LeadState
 from dialer.core.messages import Amend, Look, Note
 from dialer.core.wire import Call, CallStatus
 
@@ -51,6 +51,11 @@ class SettlingCalls:
         item = self._of_lead.pop(lead_id, None)
         if item is not None:
             item.attempt = replace(item.attempt, lead=replace(item.attempt.lead, state=LeadState.DIALING))
+
+    def lead_of(self, lead_id: int) -> Lead | None:
+        """The lead as its last call left it, if that ended lately and it was not dialed since."""
+        item = self._of_lead.get(lead_id)
+        return None if item is None else item.attempt.lead
 
     def awaited(self) -> bool:
         """Whether details of a call are still asked for."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from dialer.core.lifecycle import Lead
+from dialer.core.lifecycle import DUE_LEADS, Lead, LeadState
 from dialer.core.messages import Look
 from dialer.core.messages import Stranger as Seen
 from dialer.core.reconcile import ATTEMPT_KEY, CAMPAIGN_KEY, SLACK_S, SkewMeter
@@ -53,6 +53,10 @@ class Strangers:
         self._candidates: dict[str, Candidate] = {}
         self._looks: deque[str] = deque()
         self._left_alone: set[str] = set()
+        self._behind: dict[int, list[Call]] = {}
+        """Strangers of a lead that is in a call, or is being looked into: one after the other, when that is over."""
+        self._known: dict[str, None] = {}
+        """Calls that this runner has bound to attempts, the latest."""
 
     def __len__(self) -> int:
         return len(self._candidates)
@@ -65,18 +69,51 @@ class Strangers:
         """Whether a call to this lead is being looked into: it is not dialed until that is known."""
         return any(item.lead.id == lead_id for item in self._candidates.values()) if self._candidates else False
 
-    def meet(self, seen: Seen, asked_at: float, began_at: float | None) -> bool:
-        """A page shows a stranger. Returns whether it may be this campaign's and its lead is to be looked into."""
-        call = seen.call
+    def bound(self, call_id: str) -> None:
+        """The call is an attempt's: no stranger, even where a page that was asked for earlier shows it as one."""
+        self._known[call_id] = None
+        if len(self._known) > _KEPT:
+            del self._known[next(iter(self._known))]
+
+    def meet(self, seen: Seen, asked_at: float, began_at: float | None) -> None:
+        """A page shows a stranger: it is looked into, or waits until its lead's call is over."""
+        call, lead = seen.call, seen.lead
+        if call.id in self._known or call.id in self._left_alone or call.id in self._candidates:
+            return
         if len(self._first_seen) < _KEPT:
             self._first_seen.setdefault(call.id, asked_at)
-        if call.id in self._candidates or call.id in self._left_alone:
-            return False
         if not self._relevant(call, began_at):
-            return False
-        self._candidates[call.id] = Candidate(call, seen.lead)
+            return
+        if lead.state in DUE_LEADS and not self.is_candidate(lead.id) and lead.id not in self._behind:
+            self._look_into(call, lead)
+        elif lead.state in DUE_LEADS or lead.state is LeadState.DIALING:
+            self._queue(call, lead.id)
+
+    def _look_into(self, call: Call, lead: Lead) -> None:
+        self._candidates[call.id] = Candidate(call, lead)
         self._looks.append(call.id)
-        return True
+
+    def _queue(self, call: Call, lead_id: int) -> None:
+        waiting = self._behind.setdefault(lead_id, [])
+        if all(other.id != call.id for other in waiting):
+            waiting.append(call)
+            waiting.sort(key=_created)
+
+    def next_of(self, lead: Lead) -> list[Call]:
+        """A stranger of this lead is dealt with, and ``lead`` is how it stands now: look into the next one.
+
+        Returns those that can only be noted, because the lead is not due any more.
+        """
+        waiting = [call for call in self._behind.pop(lead.id, []) if call.id not in self._known]
+        if lead.state not in DUE_LEADS:
+            self._left_alone.update(call.id for call in waiting)
+            return waiting
+        if waiting:
+            first, *rest = waiting
+            self._look_into(first, lead)
+            if rest:
+                self._behind[lead.id] = rest
+        return []
 
     def _relevant(self, call: Call, began_at: float | None) -> bool:
         if call.direction not in {None, "outbound"} or call.agent_id not in self._agents:
@@ -114,6 +151,21 @@ class Strangers:
             item.call = call
         return item
 
+    def waits(self, call_id: str, lead_id: int) -> bool:
+        """Whether a stranger waits until its lead's call is over."""
+        return any(call.id == call_id for call in self._behind.get(lead_id, ()))
+
+    def hold(self, lead_id: int) -> None:
+        """Its stranger was taken in and is followed: what else the list shows of it waits."""
+        self._behind.setdefault(lead_id, [])
+
+    def forget(self, lead_id: int) -> None:
+        """The lead is settled otherwise: nothing more is looked into for it."""
+        self._behind.pop(lead_id, None)
+        for call_id in [call_id for call_id, item in self._candidates.items() if item.lead.id == lead_id]:
+            del self._candidates[call_id]
+            self._left_alone.add(call_id)
+
     def leave_alone(self, call_id: str) -> None:
         """It is none of ours."""
         self._left_alone.add(call_id)
@@ -135,3 +187,7 @@ class Strangers:
     def shift(self, by_s: float) -> None:
         """This machine's clock was set."""
         self._first_seen = {call_id: at + by_s for call_id, at in self._first_seen.items()}
+
+
+def _created(call: Call) -> float:
+    return call.created_at.timestamp() if call.created_at else 0.0

@@ -98,6 +98,8 @@ LOOKED_INTO_S: Final = 5.0
 """A contact whose number shows in the list without our doing rests until it is known whose call that is."""
 MISSING_S: Final = 300.0
 """A call that the API placed and does not know is asked for this long; then the list decides which call it was."""
+NEW_S: Final = 60.0
+"""A campaign that the ledger has known for less than this was not dialed by anybody else."""
 REFUSALS_IN_ROW: Final = 3
 """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
 
@@ -141,6 +143,8 @@ class Switchboard:
         self._hand: list[Lead] = []
         self._hang_ups: list[HangUp] = []
         self._blocked: set[int] = set()
+        self._moved: set[int] = set()
+        """Leads that changed since the last commit: as the ledger hands them out, they are out of date."""
         self._invalid_in_row = 0
         self._creates_since_look = 0
         uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
@@ -148,13 +152,14 @@ class Switchboard:
         self.trust = ClockTrust(rules.clock_tolerance_s)
         self._began_at = restored.began_at
         self._strangers = Strangers(rules.campaign, agents, workspace, self.meter)
-        self.catch_up = CatchUp(restored.active_at, agents, self.meter, rules.retry.horizon_s)
+        self.catch_up = CatchUp(_to_walk_from(restored, now), agents, self.meter, rules.retry.horizon_s)
         self._adopted = 0
         self._arriving = self.catch_up.under_way
         """Whether the walk at start, or what it met, is still being looked into."""
         self.doubts = Doubts(rules.retry, self.meter, uncertain, now, self._strangers.seen_before)
         for attempt in restored.open_attempts:
             if attempt.state is AttemptState.PLACED and attempt.call_id is not None:
+                self._strangers.bound(attempt.call_id)
                 self.lines.restore(attempt, now)
                 self.tracker.add(attempt.call_id, attempt.placed_at or now)
 
@@ -205,6 +210,7 @@ class Switchboard:
     def take_changes(self) -> list[Change]:
         """What must be durable before the orders planned with it are carried out."""
         changes, self._changes = self._changes, []
+        self._moved.clear()
         return changes
 
     def wanted(self, now: float) -> int:
@@ -299,6 +305,8 @@ class Switchboard:
         return None
 
     def _may_dial(self, lead: Lead, now: float) -> bool:
+        if lead.id in self._moved:
+            return False
         if lead.blocked:
             self._blocked.add(lead.id)
             until = now + BLOCKED_FOR_S
@@ -455,6 +463,7 @@ class Switchboard:
         created_at = call.created_at.timestamp() if call.created_at else None
         self._changes.append(MarkPlaced(line.attempt, call.id, call.status, created_at, now, found))
         self.lines.place(line, call, now)
+        self._strangers.bound(call.id)
         self.tracker.add(call.id, now, created_at)
         self._show(line, call, now)
 
@@ -505,6 +514,7 @@ class Switchboard:
         self._count(LeadState.DIALING, state)
         code = error.code or type(error).__name__.lower()
         self._changes.append(MarkVoid(attempt, state, lead.due_at, code, str(error), now))
+        self._next_stranger(replace(lead, state=state), now)
 
     def _refuse_contact(self, attempt: Attempt, error: errors.ContactNever, now: float) -> None:
         self._invalid_in_row = 0 if error.code == errors.BAD_NUMBER else self._invalid_in_row + 1
@@ -547,10 +557,10 @@ class Switchboard:
     def _page(self, fact: PageSeen, now: float) -> None:
         self.requests.hush.failures = 0
         self.trust.answered()
+        for stranger in fact.strangers:  # before a call on this page ends: then those that wait for it are known
+            self._meet(stranger, fact.asked_at, now)
         for call in fact.page.calls:
             self._see(call, fact.asked_at, now)
-        for stranger in fact.strangers:
-            self._meet(stranger, fact.asked_at, now)
         if fact.scan == self.catch_up.scan_id:
             self.catch_up.absorb(fact.page, now)
             return
@@ -591,17 +601,22 @@ class Switchboard:
     # --- calls that nobody here made --------------------------------------------------------------------------------
 
     def _meet(self, stranger: Stranger, asked_at: float, now: float) -> None:
-        lead = stranger.lead
-        if lead.state in DUE_LEADS:
-            self._strangers.meet(stranger, asked_at, self._began_at)
+        """``stranger.lead`` is as the ledger had it before this turn: what this turn brought so far counts as well."""
+        line = self.lines.of_lead(stranger.lead.id)
+        lead = self._settling.lead_of(stranger.lead.id) or stranger.lead
+        if line is not None:
+            lead = replace(stranger.lead, state=LeadState.DIALING)
+        self._strangers.meet(replace(stranger, lead=lead), asked_at, self._began_at)
+        if line is None or line.attempt.call_id in {None, stranger.call.id} or line.attempt.shadowed:
             return
-        line = self.lines.of_lead(lead.id)
-        if line is None or line.attempt.call_id is None or line.attempt.shadowed:
-            return  # on its way, in doubt, or over: not told apart here
-        if self._strangers.meet(stranger, asked_at, line.attempt.intended_at):
-            self._strangers.take(stranger.call)
-            if self._strangers.kind(stranger.call, echoes=bool(self.doubts.echoes)) is not Kind.OTHERS:
-                self._shadow(line, stranger.call.id, now)
+        if self._strangers.waits(stranger.call.id, line.attempt.lead.id) and self._is_later(stranger.call, line):
+            self._shadow(line, stranger.call.id, now)
+
+    def _is_later(self, call: Call, line: Line) -> bool:
+        """Whether a call was made since the line's attempt was intended, as far as the clocks tell."""
+        if call.created_at is None:
+            return False
+        return call.created_at.timestamp() >= line.attempt.intended_at + self.meter.skew.low_s - 1.0
 
     def _shadow(self, line: Line, other: str, now: float) -> None:
         """The list shows two calls where one was made: this number rests until the other must have ended."""
@@ -611,12 +626,11 @@ class Switchboard:
 
     def _judge_stranger(self, item: Candidate, now: float) -> None:
         call, lead = item.call, item.lead
-        if self.lines.of_call(call.id) is not None:
-            return
         agent_id = call.agent_id
         kind = self._strangers.kind(call, echoes=bool(self.doubts.echoes))
         if kind is Kind.OTHERS or agent_id is None or not same_number(call.phone_number, lead.phone):
             self._strangers.leave_alone(call.id)
+            self._next_stranger(lead, now)
             return
         self._adopt(call, lead, agent_id, now)
         if kind is Kind.UNTOLD and self._strangers.fresh(call, now):
@@ -626,12 +640,19 @@ class Switchboard:
         """The person was called, by whomever: that is an attempt like any other, and followed to its end."""
         check_lead_step(lead.state, LeadState.DIALING)
         self._adopted += 1
+        self._moved.add(lead.id)
         attempt = self._attempt(self._key(lead), replace(lead, submissions=lead.submissions + 1), agent_id, now)
         self._count(lead.state, LeadState.DIALING)
         self._settling.dialed_again(lead.id)
         self._changes.append(Intend(attempt.key, attempt.lead, agent_id, now, attempt.skew_low_s, attempt.skew_high_s))
         self._changes.append(Note("foreign_call", now, {"call_id": call.id}, attempt))
+        self._strangers.hold(lead.id)
         self._place(Line(attempt), call, now, found=True)
+
+    def _next_stranger(self, lead: Lead, now: float) -> None:
+        """What else the list shows of this lead: looked into while it is due, and only noted when it is settled."""
+        for call in self._strangers.next_of(lead):
+            self._changes.append(Note("foreign_call", now, {"call_id": call.id, "lead": lead.id}))
 
     def _see_again(self, call: Call, now: float) -> None:
         change, cost = self._settling.see(call, now)
@@ -641,6 +662,8 @@ class Switchboard:
         self.purse.pay(cost)
         if isinstance(change, Amend) and change.lead_state is not None:
             self._count(LeadState.WAITING, change.lead_state)
+            self._moved.add(change.attempt.lead.id)
+            self._strangers.forget(change.attempt.lead.id)
 
     def _show(self, line: Line, call: Call, now: float) -> None:
         if call.ended:
@@ -672,10 +695,9 @@ class Switchboard:
         self._count(LeadState.DIALING, verdict.state)
         self.purse.pay(call.cost)
         self.slots.freed()
-        ended = replace(
-            attempt, state=AttemptState.ENDED, lead=replace(lead, state=verdict.state, attempts=lead.attempts + 1)
-        )
-        self._settling.add(ended, call, now)
+        after = replace(lead, state=verdict.state, attempts=lead.attempts + 1, due_at=due_at or now)
+        self._settling.add(replace(attempt, state=AttemptState.ENDED, lead=after), call, now)
+        self._next_stranger(after, now)
 
     def _allowed_from(self, zone: str | None, moment: float) -> float:
         opening = self.rules.hours.opening(zone, moment)
@@ -779,3 +801,12 @@ class Switchboard:
         self._changes.append(MarkUnresolved(attempt, reason, now))
         self._count(LeadState.DIALING, LeadState.UNRESOLVED)
         self.doubts.park(replace(attempt, lead=replace(attempt.lead, state=LeadState.UNRESOLVED)), now)
+
+
+def _to_walk_from(restored: Restored, now: float) -> float | None:
+    """Since when the list may show what this ledger does not know: since its last attempt, or since it has its list."""
+    if restored.active_at is not None:
+        return restored.active_at
+    if restored.began_at is None or 0 <= now - restored.began_at < NEW_S:
+        return None
+    return restored.began_at

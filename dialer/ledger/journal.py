@@ -18,7 +18,8 @@ from typing import Any, Final, Protocol
 from dialer.core.errors import LedgerUnusable
 
 VERSION: Final = 1
-_BLOCK: Final = 1 << 16
+_BLOCK: Final = 1 << 20
+"""As much of the end is checked at the start: more than one append is ever long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ class JournalFile:
         self.path = path
         self.workspace: str | None = None
         self.last = 0
+        self.torn = 0
+        """The highest event that can be made out behind the place where the chain breaks; 0 where it does not."""
         self._chain = ""
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -149,6 +152,7 @@ class JournalFile:
 
     def _write(self, data: bytes) -> None:
         try:
+            os.ftruncate(self._file, self._size)  # what a power cut tore goes only when there is more to write
             written = 0
             while written < len(data):
                 written += os.pwrite(self._file, data[written:], self._size + written)
@@ -167,25 +171,26 @@ class JournalFile:
         os.close(self._file)
 
     def _find_end(self) -> int:
+        """How much of the file holds together: a power cut may leave any part of the last append, in any order."""
         size = os.fstat(self._file).st_size
         head = os.pread(self._file, _BLOCK, 0)
         if b"\n" not in head:
-            os.ftruncate(self._file, 0)
             return 0
-        self.workspace = _workspace_of(head, self.path)
-        self._chain = self.workspace
+        self.workspace = self._chain = _workspace_of(head, self.path)
         tail = self._tail(size)
-        whole = tail.rfind(b"\n") + 1
-        size -= len(tail) - whole
-        os.ftruncate(self._file, size)
-        lines = tail[:whole].splitlines()[1:]  # the first one is the header, or not whole
-        if lines:
+        first, *lines = tail.splitlines(keepends=True)  # the first one is the header, or not whole
+        good, chain = size - len(tail) + len(first), self._chain if len(tail) == size else None
+        for place, line in enumerate(lines):
             try:
-                entry, self._chain = entry_of(lines[-1].decode(), None)
+                if not line.endswith(b"\n"):
+                    break
+                entry, chain = entry_of(line.decode(), chain)
             except (JournalBroken, UnicodeDecodeError):
-                raise _damaged(self.path) from None
-            self.last = entry.number
-        return size
+                self.torn = max((_number_in(rest) for rest in lines[place + 1 :]), default=0)
+                break
+            self.last, self._chain = entry.number, chain
+            good += len(line)
+        return good
 
     def _tail(self, size: int) -> bytes:
         """The end of the file, with at least one whole line after the first."""
@@ -196,6 +201,13 @@ class JournalFile:
             if start == 0 or tail.count(b"\n") > 1:
                 return tail
             block *= 4
+
+
+def _number_in(line: bytes) -> int:
+    try:
+        return entry_of(line.decode(), None)[0].number
+    except (JournalBroken, UnicodeDecodeError):
+        return 0
 
 
 def _workspace_of(head: bytes, path: Path) -> str:

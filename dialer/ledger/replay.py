@@ -50,8 +50,8 @@ class Replay:
         if self.strangers:
             raise ReplayFailed("it tells of people who are not in the ledger")
 
-    def _must(self, entry: Entry, name: str, **values: Any) -> None:
-        if self._execute(name, {"campaign": entry.campaign, **values}) != 1:
+    def _must(self, entry: Entry, statement: str, /, **values: Any) -> None:
+        if self._execute(statement, {"campaign": entry.campaign, **values}) != 1:
             raise ReplayFailed(f"event {entry.number} ({entry.kind}) does not fit the ledger")
 
     # --- campaigns --------------------------------------------------------------------------------------------------

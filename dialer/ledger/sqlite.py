@@ -135,6 +135,8 @@ class SqliteLedger:
         """Ledger and journal hold the same events: the shorter one catches up, unless they tell different stories."""
         assert self._journal is not None
         ours, theirs = self._pending.last, self._journal.last
+        if getattr(self._journal, "torn", 0) > ours:
+            raise LedgerDamaged(f"the ledger {self.path} is older than its journal, and that is damaged; {RECOVER}")
         if theirs > ours:
             self._catch_up(ours)
         elif ours > theirs:

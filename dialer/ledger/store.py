@@ -100,6 +100,7 @@ class DiskStore:
 
     def connect(self) -> sqlite3.Connection:
         """See :class:`Store`."""
+        _write_again(self.path.with_name(self.path.name + "-wal"))
         before = os.umask(0o077)
         try:
             db = sqlite3.connect(self.path, isolation_level=None, cached_statements=256)
@@ -144,6 +145,29 @@ class DiskStore:
     def release(self) -> None:
         """See :class:`Store`."""
         self._lock.release()
+
+
+def _write_again(path: Path) -> None:
+    """Write what a file seems to hold once more, and sync it.
+
+    After a sync that failed, what was written still shows, but is not on the disk and never will be: whoever builds on
+    it loses it with the next power cut.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise LedgerUnusable(f"the ledger's log {path} cannot be used: {error.strerror}") from None
+    try:
+        at = 0
+        while block := os.pread(file, 1 << 20, at):
+            at += os.pwrite(file, block, at)
+        os.fdatasync(file)
+    except OSError as error:
+        raise LedgerUnusable(f"the ledger's log {path} cannot be written: {error.strerror}") from None
+    finally:
+        os.close(file)
 
 
 def read_salt(ledger: Path) -> str | None:

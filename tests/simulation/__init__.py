@@ -1,0 +1,1 @@
+"""Whole campaigns in one process and in virtual time, thousands of them: one seed is one campaign with its accidents."""
