@@ -87,6 +87,14 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return report(arguments.name, arguments.out, options)
         case "resolve":
             return _resolve(arguments, options)
+        case "doctor":
+            from dialer.commands.doctor import DoctorOptions, doctor
+
+            return doctor(
+                arguments.campaign,
+                DoctorOptions(arguments.recover, arguments.probe, arguments.yes, arguments.json),
+                options,
+            )
         case _:
             return _sandbox(arguments)
 
@@ -193,6 +201,7 @@ def _add_commands(
     add.add_argument("name", metavar="NAME", help="the campaign's name")
     add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
     _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
+    _add_doctor(commands.add_parser("doctor", parents=[ledger], help="what is wrong with machine, key, ledger, clock"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
 
 
@@ -208,6 +217,18 @@ def _add_resolve(add: argparse.ArgumentParser) -> None:
     add.add_argument("--json", action="store_true", help="as JSON")
     add.add_argument("--api-key-file", type=Path, help="a file of mode 0600 with the key (default: $SMARTALEX_API_KEY)")
     add.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_doctor(add: argparse.ArgumentParser) -> None:
+    add.add_argument(
+        "campaign", nargs="?", type=Path, metavar="CAMPAIGN", help="a campaign file (default: the only one)"
+    )
+    how = add.add_mutually_exclusive_group()
+    how.add_argument("--recover", action="store_true", help="rebuild a damaged or lost ledger from its journal")
+    how.add_argument("--probe", metavar="+E164", help="place ONE call to this number and measure how the list shows it")
+    add.add_argument("--yes", action="store_true", help="place the probe's call without being asked")
+    add.add_argument("--json", action="store_true", help="as JSON")
+    add.add_argument("--api-key-file", type=Path, help="a file of mode 0600 with the key (default: $SMARTALEX_API_KEY)")
 
 
 def _add_sandbox(add: argparse.ArgumentParser) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dialer.client import CallsClient
 from dialer.client.headers import AnswerNote
@@ -16,6 +16,8 @@ from dialer.core.wire import CallPage
 from dialer.ledger import CampaignRecord
 from dialer.ledger.sqlite import SqliteLedger
 
+PROBE: Final = "probe"
+"""The topic under which a ledger keeps what `dialer doctor --probe` measured."""
 ASKED_FOR: Final = 3
 """So many of our own latest calls are asked for before an account is taken for another one."""
 
@@ -120,3 +122,24 @@ async def check_account(
         "this key and address belong to another account: the API knows none of the calls this campaign made. Use the "
         "key it was begun with, or begin a campaign of another name"
     )
+
+
+def slow_list(measured: Mapping[str, Any], horizon_s: float) -> str | None:
+    """Why the list lags too long for a horizon to prove anything, by what a probe measured; None where it does not."""
+    lag_s = measured.get("list_lag_s")
+    if not isinstance(lag_s, int | float):
+        return None
+    if not measured.get("shown"):
+        return f"a probe watched the list for {lag_s:.0f} s, and it never showed the call"
+    return f"a probe saw the list lag {lag_s:g} s" if lag_s >= horizon_s else None
+
+
+def check_horizon(ledger: SqliteLedger, account: str, campaign: Campaign) -> None:
+    """Raise :class:`UserError` where absence would be believed sooner than this account's list shows a call."""
+    retry = campaign.retry
+    why = slow_list(ledger.learned(account, PROBE), retry.uncertain_horizon)
+    if retry.on_uncertain == "retry_absent" and why is not None:
+        raise UserError(
+            f'retry.on_uncertain = "retry_absent" would call people twice: {why}, and uncertain_horizon is '
+            f'{retry.uncertain_horizon:g} s; make that longer and probe again, or set on_uncertain = "hold"'
+        )

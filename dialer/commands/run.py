@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from dialer.client import CallsClient
 from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural, sandbox_rules
 from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
-from dialer.commands.preflight import Hearing, changed, check_account, confirm, first_question
+from dialer.commands.preflight import Hearing, changed, check_account, check_horizon, confirm, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerUnusable, UserError
 from dialer.core.messages import Spend
@@ -188,8 +188,9 @@ async def session(
     flags: RunOptions,
 ) -> RunResult:
     clock = SystemClock()
-    async with _address(campaign, ledger.path) as base_url:
+    async with api_address(campaign, ledger.path) as base_url:
         account = account_of(key, campaign.api.base_url, ledger.workspace)
+        check_horizon(ledger, account, campaign)
         hearing = Hearing()
         async with CallsClient(base_url, key, timeout_s=campaign.api.timeout, on_note=hearing) as client:
             page = await first_question(client, campaign)
@@ -219,7 +220,7 @@ async def session(
 
 
 @asynccontextmanager
-async def _address(campaign: Campaign, ledger: Path) -> AsyncIterator[str]:
+async def api_address(campaign: Campaign, ledger: Path) -> AsyncIterator[str]:
     if campaign.api.base_url != SANDBOX:
         yield campaign.api.base_url
         return

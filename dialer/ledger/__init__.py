@@ -141,6 +141,9 @@ class Ledger(Protocol):
     def unresolved(self, campaign_id: int) -> list[Attempt]:
         """The attempts that left the campaign's contacts unresolved, the oldest first."""
 
+    def open_at(self, phone: str) -> str | None:
+        """The campaign that has an open attempt at this number, if any has."""
+
     def last_account(self, campaign_id: int) -> str | None:
         """The account of the campaign's latest attempt; None before the first."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dialer.core.lifecycle import LeadState
@@ -15,8 +15,16 @@ from dialer.ledger.statements import statements
 class SqliteEnrollment:
     """One import within a transaction that its ledger holds open. Implements :class:`dialer.ledger.Enrollment`."""
 
-    def __init__(self, db: sqlite3.Connection, campaign_id: int, now: float) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        campaign_id: int,
+        now: float,
+        ids: Callable[[str], int | None] = lambda _phone: None,
+    ) -> None:
+        """``ids`` gives the id of a new contact by its number; None leaves it to the database."""
         self._db = db
+        self._ids = ids
         self._campaign_id = campaign_id
         self._now = now
         self._result = EnrollResult()
@@ -29,6 +37,7 @@ class SqliteEnrollment:
     def add(self, contact: NewContact) -> None:
         """See :meth:`dialer.ledger.Enrollment.add`."""
         values = self._values(contact)
+        values["ident"] = self._ids(contact.phone)
         cursor = self._execute("enroll_contact", values)
         if cursor.rowcount == 1:
             lead = {"contact": cursor.lastrowid, "zone": contact.zone, "due_at": self._now}

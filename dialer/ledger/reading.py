@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dialer.core.errors import LedgerUnusable, UserError
+from dialer.core.errors import LedgerDamaged, LedgerUnusable, UserError
 from dialer.ledger import CampaignRecord
+from dialer.ledger.journal import journal_workspace
 from dialer.ledger.sqlite import campaign_record, plain_errors
 from dialer.ledger.statements import statements
+from dialer.ledger.store import RECOVER, journal_path
 
 Row = tuple[Any, ...]
 
@@ -56,7 +58,9 @@ def choose(names: list[str], name: str | None, path: Path) -> str:
 @contextmanager
 def open_reader(path: Path) -> Iterator[LedgerReader]:
     """One consistent look at the ledger at ``path``."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
+        if journal_workspace(journal_path(path)) is not None:
+            raise LedgerDamaged(f"the ledger {path} is gone, but its journal is there; {RECOVER}")
         raise LedgerUnusable(f"there is no ledger at {path}; run a campaign first, or name one with --ledger")
     with plain_errors(path):
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)

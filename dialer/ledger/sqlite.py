@@ -251,6 +251,11 @@ class SqliteLedger:
         """See :meth:`dialer.ledger.Ledger.unresolved`."""
         return [_attempt(row, row[-1]) for row in self._rows("unresolved", campaign=campaign_id)]
 
+    def open_at(self, phone: str) -> str | None:
+        """See :meth:`dialer.ledger.Ledger.open_at`."""
+        rows = self._rows("open_at_number", phone=phone)
+        return rows[0][0] if rows else None
+
     def last_account(self, campaign_id: int) -> str | None:
         """See :meth:`dialer.ledger.Ledger.last_account`."""
         rows = self._rows("last_account", campaign=campaign_id)

@@ -119,6 +119,34 @@ FROM event LEFT JOIN lead ON lead.id = event.lead_id WHERE event.id > :number OR
 -- :name event_at
 SELECT at, kind, attempt FROM event WHERE id = :number;
 
+-- :name event_heads
+SELECT id, at, kind, attempt FROM event ORDER BY id;
+
+-- :name attempt_heads
+SELECT key, state, call_id, disposition FROM attempt ORDER BY id;
+
+-- :name lead_heads
+SELECT id, state, attempts, submissions FROM lead WHERE submissions > 0 ORDER BY id;
+
+-- :name lead_phone
+SELECT phone, campaign_id FROM lead WHERE id = :lead;
+
+-- :name integrity
+PRAGMA integrity_check(1);
+
+-- :name meta
+SELECT value FROM meta WHERE key = :key;
+
+-- :name keep_meta
+INSERT OR REPLACE INTO meta (key, value) VALUES (:key, :value);
+
+-- :name set_digest
+UPDATE campaign SET digest = :digest WHERE id = :campaign;
+
+-- :name open_at_number
+SELECT campaign.name FROM attempt JOIN campaign ON campaign.id = attempt.campaign_id
+WHERE attempt.phone = :phone AND attempt.state IN ('intended', 'placed', 'uncertain');
+
 -- :name last_activity
 SELECT at FROM event WHERE campaign_id = :campaign AND attempt IS NOT NULL ORDER BY id DESC LIMIT 1;
 
@@ -234,8 +262,8 @@ WHERE contact.campaign_id = :campaign AND contact.phone IN (SELECT value FROM js
 SELECT call_id FROM attempt WHERE call_id IN (SELECT value FROM json_each(:calls));
 
 -- :name enroll_contact
-INSERT INTO contact (campaign_id, phone, file, row_number, first_name, last_name, cells, intake)
-VALUES (:campaign, :phone, :file, :row_number, :first_name, :last_name, :cells, :intake)
+INSERT INTO contact (id, campaign_id, phone, file, row_number, first_name, last_name, cells, intake)
+VALUES (:ident, :campaign, :phone, :file, :row_number, :first_name, :last_name, :cells, :intake)
 ON CONFLICT (campaign_id, phone) DO NOTHING;
 
 -- :name enroll_lead
