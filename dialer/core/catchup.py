@@ -26,7 +26,16 @@ class CatchUp:
 
     scan_id = SCAN_ID
 
-    def __init__(self, active_at: float | None, agents: frozenset[str], meter: SkewMeter, horizon_s: float) -> None:
+    def __init__(
+        self,
+        active_at: float | None,
+        skew_s: float | None,
+        agents: frozenset[str],
+        meter: SkewMeter,
+        horizon_s: float,
+    ) -> None:
+        """``active_at`` is on our clock as it was then, ``skew_s`` what the API's clock was ahead of that, if known."""
+        self._skew_s = skew_s
         self._since = None if active_at is None else active_at - max(MARGIN_S, min(horizon_s, 3600.0))
         self._agent = next(iter(agents)) if len(agents) == 1 else None
         self._meter = meter
@@ -44,7 +53,7 @@ class CatchUp:
             return None
         if self._scan is None:
             skew = self._meter.skew
-            low = self._since + skew.low_s
+            low = self._since + (skew.low_s if self._skew_s is None else min(self._skew_s, skew.low_s))
             self._scan = Scan(SCAN_ID, self._agent, low, now + skew.high_s + 86_400.0, low, now)
         self._asking = True
         return Reconcile(SCAN_ID, self._scan.agent_id, self._scan.from_at, self._scan.to_at, self._scan.page)

@@ -282,6 +282,14 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """A walk over the list begins, since a moment of our clock; or (None) it is over, and what it met is settled."""
+
+    since: float | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something the journal should keep: an anomaly, a hold, a scan."""
 
@@ -305,6 +313,7 @@ Change = (
     | Postpone
     | PostponeLead
     | Spend
+    | Walk
     | Note
 )
 
@@ -324,6 +333,10 @@ class Restored:
     """When the ledger first heard of the campaign."""
     active_at: float | None = None
     """When the ledger last heard of one of its attempts; None before the first."""
+    active_skew_s: float | None = None
+    """How far the API's clock was ahead of ours then, at least; None where nothing was known."""
+    walking_since: float | None = None
+    """Since when the list is walked over, where an earlier runner did not get to the end of it."""
 
     def __post_init__(self) -> None:
         assert all(attempt.state is not AttemptState.INTENDED for attempt in self.open_attempts)

@@ -75,13 +75,17 @@ class Strangers:
         if len(self._known) > _KEPT:
             del self._known[next(iter(self._known))]
 
-    def meet(self, seen: Seen, asked_at: float, began_at: float | None) -> None:
+    def unbound(self, call_id: str) -> None:
+        """It is not that attempt's call after all."""
+        self._known.pop(call_id, None)
+
+    def meet(self, seen: Seen, now: float, began_at: float | None) -> None:
         """A page shows a stranger: it is looked into, or waits until its lead's call is over."""
         call, lead = seen.call, seen.lead
         if call.id in self._known or call.id in self._left_alone or call.id in self._candidates:
             return
         if len(self._first_seen) < _KEPT:
-            self._first_seen.setdefault(call.id, asked_at)
+            self._first_seen.setdefault(call.id, now)
         if not self._relevant(call, began_at):
             return
         if lead.state in DUE_LEADS and not self.is_candidate(lead.id) and lead.id not in self._behind:

@@ -28,7 +28,6 @@ from dialer.core.halts import (
     wrong_answer,
 )
 from dialer.core.lifecycle import (
-    DUE_LEADS,
     SETTLED_LEADS,
     Attempt,
     AttemptState,
@@ -72,6 +71,7 @@ from dialer.core.messages import (
     ServerClock,
     Spend,
     Stranger,
+    Walk,
 )
 from dialer.core.pacing import Agents, Breaker, Pause, Requests, Slots, breaker_pause
 from dialer.core.reconcile import (
@@ -98,7 +98,7 @@ LOOKED_INTO_S: Final = 5.0
 """A contact whose number shows in the list without our doing rests until it is known whose call that is."""
 MISSING_S: Final = 300.0
 """A call that the API placed and does not know is asked for this long; then the list decides which call it was."""
-NEW_S: Final = 60.0
+NEW_S: Final = 5.0
 """A campaign that the ledger has known for less than this was not dialed by anybody else."""
 REFUSALS_IN_ROW: Final = 3
 """So many requests refused as invalid in a row are the campaign's fault, not the contacts'."""
@@ -152,10 +152,13 @@ class Switchboard:
         self.trust = ClockTrust(rules.clock_tolerance_s)
         self._began_at = restored.began_at
         self._strangers = Strangers(rules.campaign, agents, workspace, self.meter)
-        self.catch_up = CatchUp(_to_walk_from(restored, now), agents, self.meter, rules.retry.horizon_s)
+        walk_from = _to_walk_from(restored, now)
+        self.catch_up = CatchUp(walk_from, restored.active_skew_s, agents, self.meter, rules.retry.horizon_s)
         self._adopted = 0
         self._arriving = self.catch_up.under_way
         """Whether the walk at start, or what it met, is still being looked into."""
+        if self._arriving:
+            self._changes.append(Walk(walk_from, now))
         self.doubts = Doubts(rules.retry, self.meter, uncertain, now, self._strangers.seen_before)
         for attempt in restored.open_attempts:
             if attempt.state is AttemptState.PLACED and attempt.call_id is not None:
@@ -242,7 +245,9 @@ class Switchboard:
         """Up to ``tickets`` orders, the most urgent first. Commit :meth:`take_changes` before carrying them out."""
         self.requests.turn(now)
         self._check_deadlines(now)
-        self._arriving = self._still_arriving()  # strangers met later hold up their own number only
+        if self._arriving and not self._still_arriving():  # strangers met later hold up their own number only
+            self._arriving = False
+            self._changes.append(Walk(None, now))
         orders: list[Order] = []
         if self.requests.opens_at(now) <= now:
             tickets = min(tickets, self.requests.left())
@@ -558,7 +563,7 @@ class Switchboard:
         self.requests.hush.failures = 0
         self.trust.answered()
         for stranger in fact.strangers:  # before a call on this page ends: then those that wait for it are known
-            self._meet(stranger, fact.asked_at, now)
+            self._meet(stranger, now)
         for call in fact.page.calls:
             self._see(call, fact.asked_at, now)
         if fact.scan == self.catch_up.scan_id:
@@ -595,18 +600,20 @@ class Switchboard:
         attempt = line.attempt
         check_attempt_step(attempt.state, AttemptState.UNCERTAIN)
         self._changes.append(MarkDoubted(attempt, reason, now))
+        if attempt.call_id is not None:
+            self._strangers.unbound(attempt.call_id)
         self._forget(line, now, ended=False)
         self.doubts.add(replace(attempt, state=AttemptState.UNCERTAIN, call_id=None, gave_up_at=attempt.placed_at), now)
 
     # --- calls that nobody here made --------------------------------------------------------------------------------
 
-    def _meet(self, stranger: Stranger, asked_at: float, now: float) -> None:
+    def _meet(self, stranger: Stranger, now: float) -> None:
         """``stranger.lead`` is as the ledger had it before this turn: what this turn brought so far counts as well."""
         line = self.lines.of_lead(stranger.lead.id)
         lead = self._settling.lead_of(stranger.lead.id) or stranger.lead
         if line is not None:
             lead = replace(stranger.lead, state=LeadState.DIALING)
-        self._strangers.meet(replace(stranger, lead=lead), asked_at, self._began_at)
+        self._strangers.meet(replace(stranger, lead=lead), now, self._began_at)
         if line is None or line.attempt.call_id in {None, stranger.call.id} or line.attempt.shadowed:
             return
         if self._strangers.waits(stranger.call.id, line.attempt.lead.id) and self._is_later(stranger.call, line):
@@ -805,6 +812,8 @@ class Switchboard:
 
 def _to_walk_from(restored: Restored, now: float) -> float | None:
     """Since when the list may show what this ledger does not know: since its last attempt, or since it has its list."""
+    if restored.walking_since is not None:  # the last walk was not finished
+        return restored.walking_since
     if restored.active_at is not None:
         return restored.active_at
     if restored.began_at is None or 0 <= now - restored.began_at < NEW_S:

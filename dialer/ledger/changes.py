@@ -23,6 +23,7 @@ from dialer.core.messages import (
     PostponeLead,
     Settle,
     Spend,
+    Walk,
 )
 from dialer.core.pacing import DAY_S
 from dialer.core.wire import Call
@@ -220,6 +221,12 @@ def _(change: PostponeLead, writer: Writer) -> None:
 @write.register
 def _(change: Spend, writer: Writer) -> None:
     writer.any("spend", account=writer.account, day=int(change.at // DAY_S), requests=change.requests)
+
+
+@write.register
+def _(change: Walk, writer: Writer) -> None:
+    writer.one("walk", since=change.since)
+    writer.event(change.at, "walk", {"since": change.since})
 
 
 @write.register

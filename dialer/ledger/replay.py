@@ -64,6 +64,9 @@ class Replay:
         else:
             self._must(entry, "change_campaign", **values)
 
+    def _walk(self, entry: Entry) -> None:
+        self._must(entry, "walk", since=entry.data.get("since"))
+
     # --- attempts ---------------------------------------------------------------------------------------------------
 
     def _intended(self, entry: Entry) -> None:
@@ -137,6 +140,7 @@ class Replay:
 _STEPS: Final[dict[str, Callable[[Replay, Entry], None]]] = {
     "campaign_added": Replay._campaign,
     "campaign_changed": Replay._campaign,
+    "walk": Replay._walk,
     "intended": Replay._intended,
     "placed": Replay._placed,
     "found": Replay._placed,

@@ -92,7 +92,7 @@ class SqliteLedger:
         self._agree()
 
     def _check(self) -> None:
-        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        found = " ".join(self._db.execute("PRAGMA quick_check(1)").fetchone()[0].split())  # one line of it
         if found != "ok":
             raise LedgerDamaged(f"the ledger {self.path} is damaged ({found}); nothing is dialed from it: {RECOVER}")
 
@@ -368,14 +368,17 @@ class SqliteLedger:
         self._doubt_stale_intents(now, grace_s)
         money = self._rows("money", campaign=campaign_id)[0]
         activity = self._rows("last_activity", campaign=campaign_id)
+        began_at, walking_since = self._rows("began", campaign=campaign_id)[0]
         return Restored(
             open_attempts=tuple(_attempt(row, account) for row in self._rows("open_attempts", campaign=campaign_id)),
             counts={LeadState(state): count for state, count in self._rows("counts", campaign=campaign_id)},
             requests_today=self._rows("spent", account=account, day=int(now // DAY_S))[0][0],
             cost=money[0],
             costed_calls=money[1],
-            began_at=self._rows("began_at", campaign=campaign_id)[0][0],
+            began_at=began_at,
             active_at=activity[0][0] if activity else None,
+            active_skew_s=activity[0][1] if activity else None,
+            walking_since=walking_since,
         )
 
     def _doubt_stale_intents(self, now: float, grace_s: float) -> None:

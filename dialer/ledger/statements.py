@@ -20,6 +20,7 @@ def statements() -> dict[str, str]:
     return found
 
 
+@cache
 def migrations() -> list[tuple[int, str]]:
     """The schema's versions and the SQL that leads to each, in order."""
     schema = files("dialer.ledger").joinpath("schema")

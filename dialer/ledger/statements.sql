@@ -148,10 +148,15 @@ SELECT campaign.name FROM attempt JOIN campaign ON campaign.id = attempt.campaig
 WHERE attempt.phone = :phone AND attempt.state IN ('intended', 'placed', 'uncertain');
 
 -- :name last_activity
-SELECT at FROM event WHERE campaign_id = :campaign AND attempt IS NOT NULL ORDER BY id DESC LIMIT 1;
+SELECT event.at, attempt.skew_low FROM event JOIN attempt ON attempt.key = event.attempt
+WHERE event.campaign_id = :campaign AND event.attempt IS NOT NULL AND event.kind <> 'uncertain'  -- that a start writes, too
+ORDER BY event.id DESC LIMIT 1;
 
--- :name began_at
-SELECT created_at FROM campaign WHERE id = :campaign;
+-- :name began
+SELECT created_at, walking_since FROM campaign WHERE id = :campaign;
+
+-- :name walk
+UPDATE campaign SET walking_since = :since WHERE id = :campaign;
 
 -- :name intend_lead
 UPDATE lead SET state = 'dialing', attempts = attempts + 1, submissions = :number

@@ -23,6 +23,7 @@ from dialer.core.messages import (
     ClockSet,
     Fact,
     HoldWished,
+    MarkDoubted,
     MarkUncertain,
     Order,
     PageSeen,
@@ -150,6 +151,9 @@ class Runner:
             self.board.withdraw(orders, now)
             orders = [order for order in orders if not isinstance(order, Place)]
             changes += self._withdrawn()
+        for change in changes:
+            if isinstance(change, MarkDoubted) and change.attempt.call_id is not None:
+                self._known.pop(change.attempt.call_id, None)
         self._again = any(isinstance(change, Postpone | PostponeLead) for change in changes)  # others may be due
         self._tell_doubts(changes)
         self._look_ahead(now)
@@ -185,7 +189,7 @@ class Runner:
         return fact
 
     def _bound(self, fact: PageSeen) -> frozenset[str]:
-        """The calls of a page that attempts hold; what was held once is held for ever, so only news are asked for."""
+        """The calls of a page that attempts hold; what is held stays so until it is let go: only news are asked for."""
         ids = [call.id for call in fact.page.calls]
         known = frozenset(ids) & self._known.keys()
         news = [call_id for call_id in ids if call_id not in known]

@@ -1,1 +1,1 @@
-"""Whole campaigns in one process and in virtual time, thousands of them: one seed is one campaign with its accidents."""
+"""Whole campaigns in one process and in virtual time, thousands of them: one seed is one campaign and its accidents."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -44,6 +45,7 @@ class Case:
     restores: bool
     restores_journal: bool
     jumps: bool
+    """The machine's clock is set between two runs. Without a ``Date`` nothing tells that: the limit is documented."""
     second_runner: bool
     steals: bool
     rules: SandboxRules
@@ -62,19 +64,20 @@ def case_of(seed: int) -> Case:
     dates = draw.random() < 0.9
     return Case(
         seed=seed,
-        contacts=draw.randint(1, 5),
+        contacts=draw.choice([1, 1, 2, 2, 3, 4]),
         policy=draw.choice(["hold", "retry_absent"]),
         max_attempts=draw.randint(1, 3),
         horizon_s=horizon_s,
         crashes=draw.choice([0, 1, 1, 2, 3]) + restores,
         restores=restores,
         restores_journal=draw.random() < 0.5,
-        jumps=draw.random() < 0.15 and dates,  # without a Date nothing tells that the clock was set between two runs
+        jumps=draw.random() < 0.15 and dates and not restores,
         second_runner=draw.random() < 0.1,
         steals=draw.random() < 0.1,
         rules=SandboxRules.model_validate(
             {
                 "seed": seed,
+                "speed": 10.0,
                 "echo": echo,
                 "order": order,
                 "lag": lag_s,
@@ -201,7 +204,7 @@ class WatchedLedger(SqliteLedger):
     laws: Laws
     fuse: Fuse
 
-    def commit(self, campaign_id: int, account: str, changes: list[Change]) -> None:  # type: ignore[override]
+    def commit(self, campaign_id: int, account: str, changes: Sequence[Change]) -> None:
         if changes:
             self.fuse.step()
         super().commit(campaign_id, account, changes)
@@ -305,7 +308,12 @@ class Simulation:
             client.on_note = hearing
             await self._first_question(client)
             runner = Runner(
-                self.campaign, record, ledger, client, account="account", clock=self.clock  # type: ignore[arg-type]
+                self.campaign,
+                record,
+                ledger,
+                client,  # type: ignore[arg-type]
+                account="account",
+                clock=self.clock,
             )
             for note in hearing.notes:
                 runner.hear(note)
@@ -401,6 +409,8 @@ def _only(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
 
 def play(seed: int) -> Simulation:
     """Play one seed. A failure names the line that replays it."""
+    if seed % 50 == 0:
+        gc.collect()  # by hand: the collector takes a third of the time, and a seed leaves little
     simulation = Simulation(case_of(seed))
     try:
         simulation.play()

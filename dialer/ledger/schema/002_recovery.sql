@@ -2,6 +2,7 @@
 -- of the campaign file; and a journal without phone numbers, since a copy of it lies in a file of its own.
 
 ALTER TABLE campaign ADD COLUMN version INTEGER NOT NULL DEFAULT 1;    -- counts the changes of the campaign file
+ALTER TABLE campaign ADD COLUMN walking_since REAL;                    -- the walk over the list that is not finished
 
 ALTER TABLE attempt ADD COLUMN config INTEGER NOT NULL DEFAULT 1;      -- the campaign's version when it was intended
 ALTER TABLE attempt ADD COLUMN account TEXT NOT NULL DEFAULT '';       -- a fingerprint of key and address
