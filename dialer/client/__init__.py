@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -41,6 +42,7 @@ from dialer.core.wire import (
     Unreadable,
     WebToken,
     read_call,
+    read_created,
     read_error,
     read_object,
     read_page,
@@ -175,7 +177,7 @@ class CallsClient:
         """
         body = call.model_dump(mode="json", exclude_none=True)
         headers = {"Idempotency-Key": attempt} if attempt else {}
-        return await self._ask("POST", "/calls", read_call, body=body, headers=headers, fresh=True)
+        return await self._ask("POST", "/calls", read_created, body=body, headers=headers, fresh=True)
 
     async def end_call(self, call_id: str) -> Call:
         """End a live call. How it ended is told by :meth:`get_call`, not by this answer."""
@@ -216,7 +218,7 @@ class CallsClient:
         status, answer_headers, raw = await self._send(method, path, query, body, headers or {}, fresh=fresh)
         came_at = self._now()
         if self.on_note is not None:
-            self.on_note(note(answer_headers, asked_at, came_at))
+            self.on_note(note(answer_headers, asked_at, came_at, status))
         said: JsonObject = {}
         try:
             said = read_object(raw)
@@ -225,6 +227,8 @@ class CallsClient:
             problem = f"HTTP {status}"
         except Unreadable as error:
             problem = f"the answer is {error}" if not said else f"the answer has {error}"
+        if 300 <= status < 400:
+            problem = f"the API sends requests on to {answer_headers.get('location', 'nowhere')}, which is not followed"
         code, message = read_error(said)
         code = code and self._clean(code)
         if 200 <= status < 300 and code not in REMEDIES:
@@ -267,8 +271,9 @@ class CallsClient:
                     headers={**headers, **secret},
                     extensions={"trace": trace} if self._traced else {},
                 ) as answer:
-                    async for chunk in answer.aiter_bytes():
-                        raw += chunk
+                    unpack = unpacker(answer.headers.get("content-encoding", ""))
+                    async for chunk in answer.aiter_raw():
+                        raw += unpack(chunk, BODY_MOST_BYTES + 1 - len(raw))
                         if len(raw) > BODY_MOST_BYTES:
                             raise NoAnswer("the answer is larger than 10 MB", http_status=answer.status_code)
                     return answer.status_code, answer.headers, bytes(raw)
@@ -282,12 +287,37 @@ class CallsClient:
             raise kind(f"{said} ({type(error).__name__})") from None
 
     def _clean(self, text: str) -> str:
-        """A message of the API or the network, fit for a log: one printable line, bounded, without the key."""
+        """A message of the API or the network, fit for a log: one printable line, bounded, without key and numbers."""
         key = self._key.get_secret_value()
         if len(key) >= KEY_LEAST:
             text = text.replace(key, "***")
+        text = _NUMBER.sub(_masked, text)
         text = re.sub(r"[^\x20-\x7e\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufffd]+", " ", text)
         return text.strip()[:MESSAGE_MOST]
+
+
+def unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
+    """What unpacks an answer that came packed, unasked; never to more than so many bytes at once, as a bomb would."""
+    if encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        return lambda chunk, _: chunk
+    inflater = zlib.decompressobj(wbits=47)  # tells gzip and zlib apart itself
+
+    def unpack(chunk: bytes, most: int) -> bytes:
+        try:
+            return inflater.decompress(chunk, most)
+        except zlib.error:
+            raise NoAnswer("the answer is packed, and broken") from None
+
+    return unpack
+
+
+_NUMBER: Final = re.compile(r"(?<![\w.])\+?\d(?:[ ().\-/]{0,2}\d){6,}")
+"""What may be a phone number, in any writing. A date that is taken for one is no loss."""
+
+
+def _masked(found: re.Match[str]) -> str:
+    digits = "".join(character for character in found[0] if character.isdigit())
+    return f"•••{digits[-4:]}"
 
 
 def _is_error(body: JsonObject) -> bool:

@@ -82,10 +82,12 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def note(headers: Mapping[str, str], asked_at: float, came_at: float) -> AnswerNote:
-    """What the headers of an answer say. ``Date`` is cut to the second."""
+def note(headers: Mapping[str, str], asked_at: float, came_at: float, status: int = 200) -> AnswerNote:
+    """What the headers of an answer say. ``Date`` is cut to the second; a 503 may say when to come back."""
     date = http_date(headers.get("date"))
     hold_s = wished_silence(headers, came_at)
+    if hold_s is None and status == 503:
+        hold_s = retry_after(headers, came_at)
     if date is None:
         return AnswerNote(hold_s=hold_s)
     return AnswerNote(date - came_at, date + 1.0 - asked_at, hold_s)

@@ -34,6 +34,8 @@ RETRIES_S: Final = (30.0, 120.0, 600.0, 1800.0, 3600.0, 21_600.0, 86_400.0)
 RETRIES_FOR_S: Final = 1800.0
 """They fit a horizon of this length; a rehearsal with a shorter one waits less."""
 REPEATS: Final = 3
+PATIENCE: Final = 2 * REPEATS
+"""A list that never adds up holds up nobody for ever: after so many scans it may show a call, but proves no absence."""
 REPEAT_S: Final = 2.0
 """An incomplete scan is repeated at once, this often and this far apart, before it counts as failed."""
 GROUP_S: Final = 3600.0
@@ -388,9 +390,10 @@ class Doubts:
             doubt.incomplete += 1
             if doubt.incomplete % REPEATS:
                 self._at(doubt, now + REPEAT_S)
-            else:
+                return None
+            if doubt.incomplete < PATIENCE:
                 self._later(doubt, now)
-            return None
+                return None
         self._unjudged.discard(attempt.key)
         if self.echoes:  # what is not labelled yet may be labelled when it has ended
             doubt.verified = {call_id: call for call_id, call in doubt.verified.items() if call.ended}
@@ -418,7 +421,7 @@ class Doubts:
         self._wanted.discard(doubt.attempt.key)
         began_api = scan.started_at + self._meter.skew.low_s
         late_enough = began_api >= doubt.waits_from_api + policy.horizon_s
-        if not found.undated and now - doubt.last_scan_at >= policy.scan_gap_s:
+        if scan.complete and not found.undated and now - doubt.last_scan_at >= policy.scan_gap_s:
             doubt.scans += 1
             doubt.last_scan_at = now
         doubt.witnessed = doubt.witnessed or self._witness(doubt, scan)
@@ -426,8 +429,9 @@ class Doubts:
             self._later(doubt, now)
             return None
         doubt.failures = 0
-        if late_enough and (doubt.scans >= policy.scans or found.undated):
-            return Absent(doubt.attempt, doubt.witnessed and not found.undated)
+        proves = scan.complete and not found.undated
+        if late_enough and (doubt.scans >= policy.scans or not proves):
+            return Absent(doubt.attempt, doubt.witnessed and proves)
         next_at = now + policy.scan_gap_s
         if doubt.scans >= policy.scans - 1:
             horizon_at = doubt.waits_from_api + policy.horizon_s - self._meter.skew.low_s

@@ -148,7 +148,7 @@ class Scan:
     def _adds_up(self, last: CallPage, *, at_its_end: bool) -> bool:
         if self._unreadable:
             return False  # a call without an id may be anybody's
-        if last.total is None or self._first_total is None:
+        if not last.total or self._first_total is None:  # nought beside calls is no count at all
             return at_its_end
         if last.total < self._first_total:
             return False  # a call that vanished may have drawn another one past a page's edge

@@ -230,6 +230,14 @@ def read_call(body: JsonObject) -> Call:
     return _read(Call, _data(body))
 
 
+def read_created(body: JsonObject) -> Call:
+    """The call in the answer to a create. Its id must be text: anything else may be the number of something else."""
+    data = _data(body)
+    if not isinstance(data.get("id", data.get("call_id")), str):
+        raise Unreadable("no usable id")
+    return _read(Call, data)
+
+
 def read_page(body: JsonObject, *, page: int = 1) -> CallPage:
     """A page of calls. Items that cannot be read are counted, the others kept."""
     items = body.get("data")

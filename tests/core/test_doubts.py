@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from dialer.core.doubts import REPEAT_S, REPEATS, RETRIES_S, Absent, Bound, Doubts
+from dialer.core.doubts import PATIENCE, REPEAT_S, REPEATS, RETRIES_S, Absent, Bound, Doubts
 from dialer.core.lifecycle import Attempt, AttemptState, Lead, LeadState
 from dialer.core.messages import Look, PageSeen, Reconcile
 from dialer.core.reconcile import ATTEMPT_KEY, LATE_S, SkewMeter
@@ -315,14 +315,33 @@ def test_an_incomplete_scan_is_repeated_twice_at_once_and_then_counts_as_failed(
     for _ in range(2 * REPEATS):
         assert bench.scan(call("x", phone_number="+12125559999"), total=7) == []
         waits.append(bench.doubts.wake_at() - bench.now)
-    assert waits == [REPEAT_S, REPEAT_S, RETRIES_S[0], REPEAT_S, REPEAT_S, RETRIES_S[1]]
+    assert waits == [REPEAT_S, REPEAT_S, RETRIES_S[0], REPEAT_S, REPEAT_S, POLICY.scan_gap_s]
 
 
-def test_incomplete_scans_never_prove_anybody_absent_however_many_and_late() -> None:
+def test_a_list_that_never_adds_up_proves_nobody_absent_and_holds_up_nobody_for_ever() -> None:
+    witness = call("w", NOW + 60, phone_number="+12125559999")
+    bench = Bench(POLICY, attempt())
+    for _ in range(PATIENCE - 1):
+        assert bench.scan(witness, bound="w", total=7) == []
+        assert bench.doubts.recovering
+    bench.scan(witness, bound="w", total=7)
+    assert not bench.doubts.recovering
+    for _ in range(200):
+        verdicts = bench.scan(witness, bound="w", total=7)
+        if verdicts:
+            break
+    assert verdicts == [Absent(attempt(), witnessed=False)]
+    assert bench.now >= NOW + 30 + POLICY.horizon_s
+
+
+def test_a_call_in_a_list_that_never_adds_up_is_found_all_the_same() -> None:
     bench = Bench().add(attempt())
-    for _ in range(60):
-        assert bench.scan(total=7) == []
-    assert bench.now > NOW + 10 * POLICY.horizon_s
+    for _ in range(PATIENCE):
+        assert bench.scan(call("c1"), total=7) == []
+    bench.look(call("c1"))
+    for _ in range(PATIENCE):
+        verdicts = bench.scan(call("c1"), total=7)
+    assert verdicts == [Bound(attempt(), call("c1"))]
 
 
 def test_a_page_of_a_scan_that_was_given_up_is_ignored() -> None:

@@ -30,7 +30,7 @@ def test_campaigns_on_bad_days_call_nobody_twice_and_forget_nobody(first: int) -
 def test_the_seeds_hold_every_kind_of_bad_day() -> None:
     cases = [case_of(seed) for seed in range(2000)]
     for accident in ("restores", "restores_journal", "jumps", "second_runner", "steals"):
-        assert 50 < sum(getattr(case, accident) for case in cases), accident
+        assert sum(getattr(case, accident) for case in cases) > 50, accident
     assert {case.policy for case in cases} == {"hold", "retry_absent"}
     assert {case.rules.echo for case in cases} == {"none", "get", "both"}
     assert sum(case.crashes for case in cases) > 2000
