@@ -166,10 +166,6 @@ def test_no_create_leaves_once_a_sync_has_failed(tmp_path: Path, good: int) -> N
     assert saw["before"] > 0 or good == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a runner that starts over a -wal whose sync had failed builds on bytes that no later sync will write",
-)
 def test_commits_confirmed_after_a_sync_failed_for_a_moment_survive_a_power_cut(tmp_path: Path) -> None:
     saw = play("bad_syncs", tmp_path, 150)
     verdicts = _cut_often(_scene(tmp_path, saw["steps"]), tmp_path, 150)
@@ -178,10 +174,6 @@ def test_commits_confirmed_after_a_sync_failed_for_a_moment_survive_a_power_cut(
     assert not {"lost", "half", "corrupt"} & set(verdicts), verdicts
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a later sector of the last append may be there without an earlier one, and nobody looks for that",
-)
 def test_a_power_cut_while_the_journal_grows_leaves_one_that_can_be_read_to_its_end(tmp_path: Path) -> None:
     journal = pytest.importorskip("dialer.ledger.journal", reason="no journal beside the ledger")
     scene = _scene(tmp_path, play("turns", tmp_path, TURNS // 5, AS_IT_IS))

@@ -419,6 +419,41 @@ def little_room(home: Path) -> object:
     return saw
 
 
+def full_disk(home: Path, room: str) -> object:
+    """A campaign on a disk that fills up in the middle: how it ended, what it knew, and how it went on with room."""
+    disk = Disk(home / "disk")
+    tap(disk)
+    house = _house(disk, lambda _: None)
+    disk.quota = _used(disk) + int(room)
+    result = house.run()
+    knew = {call_id for (call_id,) in house.rows("SELECT call_id FROM attempt WHERE call_id IS NOT NULL")}
+    disk.quota = _used(disk) + 500_000  # less than the reserve
+    saw = {
+        "exit_code": result.exit_code,
+        "reason": result.reason,
+        "placed": len(house.exchange.calls),
+        "unknown": len(house.exchange.calls.keys() - knew),
+        "doubtful": house.rows("SELECT count(*) FROM attempt WHERE state IN ('intended', 'uncertain')")[0][0],
+        "reserve": (disk.directory / f"{LEDGER}.ballast").exists(),
+        "next": _error_of_run(house),
+    }
+    disk.quota = None
+    return {**saw, "with room": house.run().exit_code, "broken": _broken_laws(house)}
+
+
+def _used(disk: Disk) -> int:
+    return sum(path.stat().st_size for path in disk.directory.iterdir())
+
+
+def _error_of_run(house: House) -> str:
+    """What a run says that cannot even begin."""
+    try:
+        house.run()
+    except LedgerUnusable as error:
+        return str(error)
+    return ""
+
+
 def _error_of(act: Callable[[], object]) -> object:
     """The number or the name of the error that comes of it."""
     try:
@@ -432,7 +467,7 @@ def _error_of(act: Callable[[], object]) -> object:
 
 _SCENES: Final[dict[str, Callable[..., object]]] = {
     scene.__name__: scene
-    for scene in (turns, bad_syncs, creates, outages, bad_sync_of_a_commit, bad_sync_of_a_run, little_room)
+    for scene in (turns, bad_syncs, creates, outages, bad_sync_of_a_commit, bad_sync_of_a_run, little_room, full_disk)
 }
 
 if __name__ == "__main__":
