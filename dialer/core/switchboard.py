@@ -144,6 +144,8 @@ class Switchboard:
         self._hang_ups: list[HangUp] = []
         self._blocked: set[int] = set()
         self._moved: set[int] = set()
+        self.passed_over = False
+        """Whether the last plan was offered leads that had just been moved: the next claim brings others."""
         """Leads that changed since the last commit: as the ledger hands them out, they are out of date."""
         self._invalid_in_row = 0
         self._creates_since_look = 0
@@ -244,6 +246,7 @@ class Switchboard:
     def plan(self, now: float, tickets: int) -> list[Order]:
         """Up to ``tickets`` orders, the most urgent first. Commit :meth:`take_changes` before carrying them out."""
         self.requests.turn(now)
+        self.passed_over = False
         self._check_deadlines(now)
         if self._arriving and not self._still_arriving():  # strangers met later hold up their own number only
             self._arriving = False
@@ -311,6 +314,7 @@ class Switchboard:
 
     def _may_dial(self, lead: Lead, now: float) -> bool:
         if lead.id in self._moved:
+            self.passed_over = True
             return False
         if lead.blocked:
             self._blocked.add(lead.id)

@@ -154,7 +154,8 @@ class Runner:
         for change in changes:
             if isinstance(change, MarkDoubted) and change.attempt.call_id is not None:
                 self._known.pop(change.attempt.call_id, None)
-        self._again = any(isinstance(change, Postpone | PostponeLead) for change in changes)  # others may be due
+        moved = any(isinstance(change, Postpone | PostponeLead) for change in changes)
+        self._again = moved or self.board.passed_over  # others may be due
         self._tell_doubts(changes)
         self._look_ahead(now)
         await self._gate.take(len(orders))
