@@ -16,7 +16,7 @@ from dialer.client import CallsClient
 from dialer.commands.common import Options, api_key, ledger_path, plain
 from dialer.commands.preflight import Hearing, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
-from dialer.core.errors import ExitCode, LedgerUnusable, UserError
+from dialer.core.errors import CampaignFileError, ExitCode, LedgerUnusable, UserError
 from dialer.ledger import checks
 from dialer.ledger.checks import Finding, Level, bad, note, ok
 from dialer.ledger.reading import open_reader
@@ -47,11 +47,13 @@ def doctor(path: Path | None, flags: DoctorOptions, options: Options) -> int:
         return probe(_needed(path, options), file, flags.probe, options, yes=flags.yes, as_json=flags.as_json)
     ledger = ledger_path(options)
     found = [*machine(ledger), *checks.ledger(ledger)]
-    campaign = chosen(path, ledger)
-    if isinstance(campaign, Campaign):
-        found += api(campaign, options)
+    try:
+        campaign = chosen(path, ledger)
+    except UserError as error:
+        found.append(bad("campaign", str(error), "mend the campaign file"))
     else:
-        found.append(note("campaign", f"{campaign}; key and clock were not checked"))
+        not_checked = note("campaign", f"{campaign}; key and clock were not checked")
+        found += api(campaign, options) if isinstance(campaign, Campaign) else [not_checked]
     return _tell(found, as_json=flags.as_json)
 
 
@@ -89,7 +91,10 @@ def chosen(path: Path | None, ledger: Path) -> Campaign | str:
         return "none: name a campaign file"
     except UserError as error:
         return str(error)
-    return read_campaign(record.source, Path(record.file))
+    try:
+        return read_campaign(record.source, Path(record.file))
+    except CampaignFileError as error:  # as it last ran, maybe under an older dialer
+        return f"{error} (as the ledger has it; name the file)"
 
 
 def _needed(path: Path | None, options: Options) -> Campaign:

@@ -202,7 +202,7 @@ def integrity(reader: LedgerReader) -> Finding:
     """SQLite's own check of every page, index and constraint."""
     (said,) = next(reader.rows("integrity"))
     if said != "ok":
-        return bad("ledger", f"damaged: {said.splitlines()[0]}", RECOVER)
+        return bad("ledger", f"damaged: {said.splitlines()[-1]}", RECOVER)
     (events,) = reader.one("last_event")
     return ok("ledger", f"sound; {events:,} events")
 
@@ -312,8 +312,10 @@ class Fold:
         if lead in self._known:
             return self._known[lead]
         row = next(self._reader.rows("lead_phone", lead=lead), None)
-        if row is None or person_of(row[0], self._salt) != person:
+        if row is None:
             return None
+        if person_of(row[0], self._salt) != person:
+            raise ReplayFailed(f"contact {lead} has another number than the one that was called")
         phone, campaign = row
         self._known[lead] = phone
         contact = {"file": "", "row_number": 0, "first_name": None, "last_name": None, "cells": "{}", "intake": 1}

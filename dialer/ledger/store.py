@@ -134,8 +134,8 @@ class DiskStore:
         elif journal.workspace != workspace:
             journal.close()
             raise LedgerDamaged(
-                f"{journal.path} is the journal of another ledger than {self.path}; put the right one beside it, or, if "
-                f"the ledger's log was lost, {RECOVER}"
+                f"{journal.path} is the journal of another ledger than {self.path}; put the right one beside it, "
+                f"or, if the ledger's log was lost, {RECOVER}"
             )
         return journal
 
