@@ -10,7 +10,7 @@ from typing import Final
 
 from dialer.commands.common import Options, ledger_path, plain, plural
 from dialer.core.campaign import read_campaign
-from dialer.core.errors import ExitCode, LedgerDamaged, UserError
+from dialer.core.errors import ExitCode, LedgerDamaged, LedgerUnusable, UserError
 from dialer.intake import Intake
 from dialer.ledger import checks, rebuild
 from dialer.ledger.checks import Level
@@ -50,7 +50,7 @@ def _recover(path: Path, journal: Path) -> Iterator[str]:
         ledger.close()
         yield f"{path} is sound: " + (f"it took {plural(healed, 'event')} over" if healed else "nothing was changed")
         return
-    if set(found) == {"journal"} and checks.has_events(path):
+    if set(found) == {"journal"} and checks.last_event(path):
         yield from _rewrite(path, journal)
         return
     yield from _rebuild(path, journal)
@@ -60,11 +60,26 @@ def _rewrite(path: Path, journal: Path) -> Iterator[str]:
     """The ledger is sound and its journal is not: what the journal lacks is copied from the ledger."""
     if checks.is_anothers(path):
         raise UserError(f"{journal} is another ledger's than {path}: put the right one beside it; nothing was changed")
+    aside = _set_aside(path, journal)
+    ledger = SqliteLedger(HeldStore(path))  # copies what its journal lacks, or takes over what it has more
+    healed = ledger.healed
+    ledger.close()
+    over = f"; {plural(healed, 'event')} of it were taken over" if healed else ""
+    yield f"{path} is sound; its journal was broken and was written anew{over}"
+    yield f"kept as it was: {aside}"
+
+
+def _set_aside(path: Path, journal: Path) -> Path:
+    """Keep a broken journal aside; what holds together of it stays where it tells more than the ledger."""
+    try:
+        story = rebuild.read_story(journal)
+    except LedgerUnusable:
+        story = None  # damaged in its first line
+    if story is not None and story.events > checks.last_event(path):
+        return rebuild.set_journal_right(story, _stamp())
     aside = journal.with_name(f"{journal.name}.damaged-{_stamp()}")
     journal.replace(aside)
-    SqliteLedger(HeldStore(path)).close()  # writes a journal where there is none
-    yield f"{path} is sound; its journal was broken and was written anew from it"
-    yield f"kept as it was: {aside}"
+    return aside
 
 
 def _stamp() -> str:

@@ -25,6 +25,7 @@ from dialer.ledger.ballast import SIZE_BYTES, Ballast
 from dialer.ledger.filesystem import is_network, type_of
 from dialer.ledger.journal import Entry, JournalBroken, journal_workspace, person_of, read_journal
 from dialer.ledger.reading import LedgerReader, open_reader
+from dialer.ledger.rebuild import read_story
 from dialer.ledger.replay import Replay, ReplayFailed
 from dialer.ledger.statements import migrations, statements
 from dialer.ledger.store import RECOVER, journal_path
@@ -164,10 +165,10 @@ def lock(ledger: Path) -> Finding:
     return ok("lock", "nobody holds the ledger") if holder is None else ok("lock", f"process {holder or '?'} holds it")
 
 
-def has_events(path: Path) -> bool:
-    """Whether anything was ever done with this ledger: a blank one is made where a file was lost."""
+def last_event(path: Path) -> int:
+    """The last event of a ledger; 0 in a blank one, as it is made where a file was lost."""
     with open_reader(path) as reader:
-        return bool(reader.one("last_event")[0])
+        return int(reader.one("last_event")[0])
 
 
 def is_anothers(path: Path) -> bool:
@@ -242,6 +243,8 @@ class Walk:
     """Events beyond the ledger's last one."""
     different: list[int] = field(default_factory=list)
     broken: bool = False
+    torn: int = 0
+    """The highest event that can be made out behind the place where the chain breaks."""
 
     def __iter__(self) -> Iterator[Entry]:
         heads = self.reader.rows("event_heads")
@@ -256,6 +259,7 @@ class Walk:
                 yield entry
         except JournalBroken:
             self.broken = True
+            self.torn = read_story(self.path).highest_event
 
     @property
     def whole(self) -> bool:
@@ -270,11 +274,15 @@ class Walk:
         name = self.path.name
         if not self.broken:
             return ok("journal", f"its chain holds to the end; {self.read + self.further:,} events")
-        if self.read >= self.last:
-            return note("journal", f"its last lines are torn (a power cut?); the next run cuts them off {name}")
+        if self.read >= self.last and self.torn <= self.last:
+            return note("journal", f"the last lines of {name} are torn (a power cut?); the next run cuts them off")
         if held:
             return note("journal", "it is being written just now; ask again")
-        return bad("journal", f"{name} breaks after event {self.read:,} of {self.last:,}", f"{_REWRITE}")
+        return bad(
+            "journal",
+            f"{name} breaks after event {self.read + self.further:,} of {max(self.last, self.torn):,}",
+            _REWRITE,
+        )
 
     def _same(self, *, held: bool) -> Finding:
         if self.different:
@@ -289,7 +297,7 @@ class Walk:
         return ok("same events", "journal and ledger hold the same")
 
 
-_REWRITE: Final = "`dialer doctor --recover` writes it anew from the ledger"
+_REWRITE: Final = "`dialer doctor --recover` writes it anew"
 
 
 class Fold:

@@ -49,7 +49,11 @@ class Story:
     leads: dict[tuple[int, str], int] = field(default_factory=dict)
     """The number of each person, by campaign and keyed hash."""
     highest_lead: int = 0
+    """Behind the place where the chain breaks as well, as far as lines can be made out there."""
+    highest_event: int = 0
+    """Likewise."""
     events: int = 0
+    """The last event before that place."""
     good_bytes: int = 0
     broken: bool = False
     lost_lines: int = 0
@@ -131,9 +135,9 @@ def read_story(path: Path) -> Story:
                 story.broken = True
                 story.lost_lines += 1
                 with suppress(JournalBroken, UnicodeDecodeError):
-                    _see_lead(story, entry_of(raw.decode(), None)[0])
+                    _see(story, entry_of(raw.decode(), None)[0])
                 continue
-            _see_lead(story, entry)
+            _see(story, entry)
             if story.broken:
                 story.lost_lines += 1
                 continue
@@ -143,7 +147,8 @@ def read_story(path: Path) -> Story:
     return story
 
 
-def _see_lead(story: Story, entry: Entry) -> None:
+def _see(story: Story, entry: Entry) -> None:
+    story.highest_event = max(story.highest_event, entry.number)
     story.highest_lead = max(story.highest_lead, entry.lead or 0)
 
 

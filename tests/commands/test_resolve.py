@@ -128,10 +128,10 @@ def doubtful(tmp_path: Path) -> Path:
         for index, lead in enumerate(ledger.claim(record.id, NOON, 4)):
             intend, attempt = intended(lead)
             uncertain = MarkUncertain(attempt, NOON + 30, "no answer\x1b[31m within 30 s", NOON + 30)
-            gone = [placed(attempt), MarkDoubted(attempt, "the API does not know the call", NOON + 60)]
+            gone: list[Change] = [placed(attempt), MarkDoubted(attempt, "the API does not know the call", NOON + 60)]
             unresolved = MarkUnresolved(attempt, "the list does not show the call", NOON + 1860)
-            lost = [placed(attempt), MarkLost(attempt, "the call would not end", NOON + 8000)]
-            story = [[uncertain, unresolved], [*gone, unresolved], lost, [uncertain]]
+            lost: list[Change] = [placed(attempt), MarkLost(attempt, "the call would not end", NOON + 8000)]
+            story: list[list[Change]] = [[uncertain, unresolved], [*gone, unresolved], lost, [uncertain]]
             changes += [intend, *story[index]]
         ledger.commit(record.id, "account", changes)
     return tmp_path
