@@ -90,7 +90,7 @@ class Count:
 def torture(home: Path, *, policy: str, kills: int, seed: int, horizon_s: float = 2.5, lag_s: float = LAG_S) -> Count:
     """One campaign, killed so many times and then run to its end."""
     started = time.monotonic()
-    contacts = max(60, 3 * kills)
+    contacts = max(60, kills + kills // 5)
     rows = [f"+1212{550_0000 + index},row {index}" for index in range(contacts)]
     (home / "contacts.csv").write_text("phone,note\n" + "\n".join(rows) + "\n")
     store = home / "network.jsonl"
@@ -116,7 +116,7 @@ def _kill_again_and_again(home: Path, kills: int, chance: Random, count: Count) 
     while count.kills < kills:
         runner = start(home)
         _until_it_holds_the_ledger(home, runner)
-        time.sleep(chance.uniform(0.0, 0.35))
+        time.sleep(chance.uniform(0.0, 0.6))
         if running(runner):
             count.kills += 1
             os.kill(runner, signal.SIGKILL)
@@ -157,7 +157,7 @@ def _until_it_holds_the_ledger(home: Path, runner: int) -> None:
     raise AssertionError(f"the runner did not start: {(home / 'runner.log').read_text()[-500:]}")
 
 
-def _run_to_the_end(home: Path, patience_s: float = 240.0) -> None:
+def _run_to_the_end(home: Path, patience_s: float = 400.0) -> None:
     runner = start(home)
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
