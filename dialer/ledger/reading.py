@@ -60,13 +60,30 @@ def open_reader(path: Path) -> Iterator[LedgerReader]:
     """One consistent look at the ledger at ``path``."""
     if not path.is_file() or not path.stat().st_size:
         if journal_workspace(journal_path(path)) is not None:
-            raise LedgerDamaged(f"the ledger {path} is gone, but its journal is there; {RECOVER}")
+            raise _gone(path)
         raise LedgerUnusable(f"there is no ledger at {path}; run a campaign first, or name one with --ledger")
     with plain_errors(path):
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
         with plain_errors(path):
             db.execute("BEGIN")
+            _check_not_lost(db, path)
             yield LedgerReader(db, path)
     finally:
         db.close()
+
+
+def _gone(path: Path) -> LedgerDamaged:
+    return LedgerDamaged(f"the ledger {path} is gone, but its journal is there; {RECOVER}")
+
+
+def _check_not_lost(db: sqlite3.Connection, path: Path) -> None:
+    """A ledger that never saw an event, beside the journal of another, stands where one was lost."""
+    if db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'event'").fetchone()[0]:
+        if db.execute(statements()["last_event"]).fetchone()[0]:
+            return
+        ours = db.execute(statements()["meta"], {"key": "workspace"}).fetchone()
+    else:
+        ours = None
+    if journal_workspace(journal_path(path)) not in {None, ours and ours[0]}:
+        raise _gone(path)
