@@ -169,15 +169,19 @@ class CallsClient:
         """One call with all its details. Raises :class:`~dialer.core.errors.Gone` where there is none."""
         return await self._ask("GET", f"/calls/{call_id}", read_call, missing=CALL_NOT_FOUND)
 
-    async def create_call(self, call: NewCall, *, attempt: str | None = None) -> Call:
-        """Place a call, once.
+    async def create_call(
+        self, call: NewCall, *, attempt: str | None = None, may_send: Callable[[], bool] = lambda: True
+    ) -> Call:
+        """Place a call, once. ``may_send`` is asked right before the first byte leaves, however long connecting took.
 
         :class:`~dialer.core.errors.NotSent` and :class:`~dialer.core.errors.Refused` prove that no phone rang.
         :class:`~dialer.core.errors.NoAnswer` proves nothing: whoever repeats it may call a person twice.
         """
         body = call.model_dump(mode="json", exclude_none=True)
         headers = {"Idempotency-Key": attempt} if attempt else {}
-        return await self._ask("POST", "/calls", read_created, body=body, headers=headers, fresh=True)
+        return await self._ask(
+            "POST", "/calls", read_created, body=body, headers=headers, fresh=True, may_send=may_send
+        )
 
     async def end_call(self, call_id: str) -> Call:
         """End a live call. How it ended is told by :meth:`get_call`, not by this answer."""
@@ -212,10 +216,11 @@ class CallsClient:
         headers: Mapping[str, str] | None = None,
         fresh: bool = False,
         missing: str | None = None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> _Answer:
         """One request, one answer: read as promised, or an error by remedy. ``missing``: what a bare 404 means."""
         asked_at = self._now()
-        status, answer_headers, raw = await self._send(method, path, query, body, headers or {}, fresh=fresh)
+        status, answer_headers, raw = await self._send(method, path, query, body, headers or {}, may_send, fresh=fresh)
         came_at = self._now()
         if self.on_note is not None:
             self.on_note(note(answer_headers, asked_at, came_at, status))
@@ -249,14 +254,20 @@ class CallsClient:
         query: Mapping[str, str] | None,
         body: JsonObject | None,
         headers: Mapping[str, str],
+        may_send: Callable[[], bool],
         *,
         fresh: bool,
     ) -> tuple[int, httpx.Headers, bytes]:
         sending = not self._traced
+        if sending and not may_send():
+            raise _too_late()
 
         async def trace(event: str, _info: Mapping[str, Any]) -> None:
             nonlocal sending
-            sending = sending or event == _SENDING
+            if event == _SENDING and not sending:
+                if not may_send():
+                    raise _too_late()
+                sending = True
 
         http = self._fresh if fresh else self._pooled
         secret = {"Authorization": f"Bearer {self._key.get_secret_value()}"}
@@ -294,6 +305,10 @@ class CallsClient:
         text = _NUMBER.sub(_masked, text)
         text = re.sub(r"[^\x20-\x7e\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufffd]+", " ", text)
         return text.strip()[:MESSAGE_MOST]
+
+
+def _too_late() -> NotSent:
+    return NotSent("the intent was too old to be sent", code="stale")
 
 
 def unpacker(encoding: str) -> Callable[[bytes, int], bytes]:

@@ -37,6 +37,10 @@ def plain_errors(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.IntegrityError):
             raise LedgerConflict(said) from error
         code = getattr(error, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+            raise LedgerHeld(
+                f"another process is in the middle of writing to the ledger {path}; wait for it or stop it"
+            ) from error
         if code == sqlite3.SQLITE_FULL:
             raise LedgerFull(f"the ledger {path} cannot be used: {said}; free some space and run again") from error
         if code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:

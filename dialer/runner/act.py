@@ -64,7 +64,7 @@ async def _place(order: Place, client: CallsClient, may_send: Callable[[], bool]
     if not may_send():
         return NotAccepted(order.attempt, NotSent("the intent was too old to be sent", code="stale"))
     try:
-        return Accepted(order.attempt, await client.create_call(call, attempt=order.attempt))
+        return Accepted(order.attempt, await client.create_call(call, attempt=order.attempt, may_send=may_send))
     except ApiError as error:
         return NotAccepted(order.attempt, error)
     except Exception as error:  # noqa: BLE001  # whatever broke after the request left, it proves nothing about the phone

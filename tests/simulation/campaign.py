@@ -339,7 +339,7 @@ class Simulation:
     async def _intrude(self) -> None:
         """A second runner is started on the same ledger; or somebody removes the lock first."""
         await anyio.sleep(self.chance.uniform(0.0, 120.0))
-        if self.case.steals:
+        if self.case.steals and self.kills < 3:
             self.store.holder = None
         elif self.store.holder is not None:
             try:

@@ -226,11 +226,15 @@ class PretendClient:
             date = float(int(self._world.api_now()))
             self.on_note(AnswerNote(date - now, date + 1.0 - asked_at))
 
-    async def create_call(self, call: NewCall, *, attempt: str | None = None) -> Call:
+    async def create_call(
+        self, call: NewCall, *, attempt: str | None = None, may_send: Callable[[], bool] = lambda: True
+    ) -> Call:
         world, weather = self._world, self._world.weather
         assert attempt is not None
+        asked_at = await self._travel()  # connecting takes its time
+        if not may_send():
+            raise NotSent("too late", code="stale")
         self._may_leave(attempt)
-        asked_at = await self._travel()
         draw = world.chance.random()
         if draw < weather.unsent:
             raise NotSent("refused by the network")

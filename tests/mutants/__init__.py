@@ -1,0 +1,1 @@
+"""Seven ways to break the promise, each applied to a copy: the suite must turn red."""
