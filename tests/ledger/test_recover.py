@@ -1,12 +1,11 @@
 """Ledgers that are damaged or gone: refused, rebuilt from the journal and the lists, and run to their end.
 
-A real run in a process of its own is killed in the middle; each test harms what it left in another way. The truth is
-the sandbox's own record of its calls.
+A real run in a process of its own is killed in the middle, and each test harms what it left in another way. The
+truth is the sandbox's own record of its calls.
 """
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import subprocess
 import time
@@ -48,10 +47,10 @@ Done = subprocess.CompletedProcess[str]
 Harm = Callable[[Path], None]
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Where a run was killed, and a copy of everything as it was then."""
-    home = tmp_path_factory.mktemp("killed") / "home"
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a run was killed in its middle: calls are up, creates are on their way."""
+    home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (home / "contacts.csv").write_text("phone\n" + "".join(f"+1212556{index:04d}\n" for index in range(CONTACTS)))
     (home / "campaign.toml").write_text(CAMPAIGN)
@@ -65,21 +64,10 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     finally:
         runner.kill()
         finish(runner)
-    copy = home.with_name("copy")
-    shutil.copytree(home, copy)
-    return home, copy
-
-
-@pytest.fixture
-def home(killed: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The place of the killed run, as it was left."""
-    place, copy = killed
-    shutil.rmtree(place)
-    shutil.copytree(copy, place)
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(home)
     for name in ("SMARTALEX_API_KEY", "DIALER_LEDGER"):
         monkeypatch.delenv(name, raising=False)
-    return place
+    return home
 
 
 @pytest.fixture
