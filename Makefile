@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench lint types fix clean
+.PHONY: demo test torture simulate mutants bench lint types fix clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -26,7 +26,17 @@ types: .venv/.ready
 	$(BIN)/mypy
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3
+
+# Minutes, not seconds: a thousand kills for each policy; a million simulated campaigns; seven ways to break the promise.
+torture: .venv/.ready
+	$(BIN)/python -m tests.torture --kills 1000
+
+simulate: .venv/.ready
+	$(BIN)/python -m tests.simulation --seeds 1000000
+
+mutants: .venv/.ready
+	$(BIN)/python -m tests.mutants
 
 bench: .venv/.ready
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle of a campaign: the reserve takes the last outcomes, and the run says what to do."""
+"""A disk that fills up in mid-campaign: the reserve takes the last outcomes, and the run says what to do."""
 
 from __future__ import annotations
 
