@@ -26,7 +26,7 @@ types: .venv/.ready
 	$(BIN)/mypy
 
 test: lint types
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # Minutes, not seconds: a thousand kills for each policy; a million simulated campaigns; seven ways to break the promise.
 torture: .venv/.ready

@@ -282,8 +282,9 @@ class CallsClient:
                     headers={**headers, **secret},
                     extensions={"trace": trace} if self._traced else {},
                 ) as answer:
-                    unpack = unpacker(answer.headers.get("content-encoding", ""))
-                    async for chunk in answer.aiter_raw():
+                    whole = answer.is_stream_consumed  # an answer of this process came whole, and unpacked
+                    unpack = unpacker("" if whole else answer.headers.get("content-encoding", ""))
+                    async for chunk in answer.aiter_bytes() if whole else answer.aiter_raw():
                         raw += unpack(chunk, BODY_MOST_BYTES + 1 - len(raw))
                         if len(raw) > BODY_MOST_BYTES:
                             raise NoAnswer("the answer is larger than 10 MB", http_status=answer.status_code)

@@ -150,6 +150,8 @@ def _run(
         result = anyio.run(session, campaign, record, ledger, key, display, flags)
     finally:
         display.close()
+    if result.reason:
+        display.notice(f"dialer: {result.reason}")  # before the reports: they may fail for the same reason
     with open_reader(ledger.path) as reader:
         written = write_reports(reader, campaign.name, out, time.time())
     _close(result, campaign, record.file, written.directory, display)
@@ -158,8 +160,6 @@ def _run(
 
 def _close(result: RunResult, campaign: Campaign, file: str, out: Path, display: BarDisplay | PlainDisplay) -> None:
     snapshot = result.snapshot
-    if result.reason:
-        display.notice(f"dialer: {result.reason}")
     again = f"dialer resume {campaign.name}"
     if result.exit_code is ExitCode.USER:
         again = f"dialer run {file}"  # what was mended is in the file, not in the ledger
@@ -168,7 +168,8 @@ def _close(result: RunResult, campaign: Campaign, file: str, out: Path, display:
         case ExitCode.DONE:
             display.notice(f"Finished: {done}.")
         case ExitCode.UNRESOLVED:
-            display.notice(f"Finished: {done}, but some are unresolved: a phone may have rung, and nothing tells.")
+            said = f"Finished: {done}, but some are unresolved: a phone may have rung, and nothing tells."
+            display.notice(f"{said} See: dialer resolve {campaign.name}")
         case _:
             due = snapshot.next_due_at
             when = "" if due is None else f"; the next call is due at {local_time(due, snapshot.at)}"

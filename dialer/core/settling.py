@@ -9,11 +9,13 @@ from dialer.core.lifecycle import Attempt, Lead, LeadState
 from dialer.core.messages import Amend, Look, Note
 from dialer.core.wire import Call, CallStatus
 
-LOOKS_AFTER_S: Final = (5.0, 30.0, 120.0)
+LOOKS_AFTER_S: Final = (5.0, 30.0, 120.0, 600.0)
 """When a call that ended without telling its cost or length is looked at again."""
+AWAITED_LOOKS: Final = 3
+"""So many of these looks hold up the end of a run; the last one comes only to a run that goes on."""
 CORRECTED_WITHIN_S: Final = 60.0
 """How long the API may correct a final status."""
-KEPT_S: Final = 180.0
+KEPT_S: Final = 660.0
 _DETAILS: Final = ("cost", "duration_s", "sentiment")
 
 
@@ -57,9 +59,14 @@ class SettlingCalls:
         item = self._of_lead.get(lead_id)
         return None if item is None else item.attempt.lead
 
+    def attempt_of(self, lead_id: int) -> Attempt | None:
+        """The lead's last attempt, under the same conditions."""
+        item = self._of_lead.get(lead_id)
+        return None if item is None else item.attempt
+
     def awaited(self) -> bool:
-        """Whether details of a call are still asked for."""
-        return bool(self._thin)
+        """Whether details of a call are still waited for."""
+        return any(item.looks < AWAITED_LOOKS for item in self._thin.values())
 
     def next_looks_at(self) -> list[float]:
         """When details are asked for again."""

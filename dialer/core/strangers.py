@@ -171,7 +171,7 @@ class Strangers:
             self._left_alone.add(call_id)
 
     def leave_alone(self, call_id: str) -> None:
-        """It is none of ours."""
+        """It is none of ours, or accounted for otherwise."""
         self._left_alone.add(call_id)
 
     def kind(self, call: Call, *, echoes: bool) -> Kind:

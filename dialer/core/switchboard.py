@@ -81,6 +81,7 @@ from dialer.core.reconcile import (
     SkewMeter,
     other_number,
     same_number,
+    window,
 )
 from dialer.core.retry import after_attempt
 from dialer.core.settling import SettlingCalls
@@ -144,9 +145,9 @@ class Switchboard:
         self._hang_ups: list[HangUp] = []
         self._blocked: set[int] = set()
         self._moved: set[int] = set()
+        """Leads that changed since the last commit: as the ledger hands them out, they are out of date."""
         self.passed_over = False
         """Whether the last plan was offered leads that had just been moved: the next claim brings others."""
-        """Leads that changed since the last commit: as the ledger hands them out, they are out of date."""
         self._invalid_in_row = 0
         self._creates_since_look = 0
         uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
@@ -166,7 +167,7 @@ class Switchboard:
             if attempt.state is AttemptState.PLACED and attempt.call_id is not None:
                 self._strangers.bound(attempt.call_id)
                 self.lines.restore(attempt, now)
-                self.tracker.add(attempt.call_id, attempt.placed_at or now)
+                self.tracker.add(attempt.call_id, attempt.placed_at or now, met_live=False)
 
     # --- what the runner asks ---------------------------------------------------------------------------------------
 
@@ -596,7 +597,8 @@ class Switchboard:
             return
         line.missing_since = None
         line.seen_since = asked_at > line.hung_up_at
-        self.tracker.seen(call.id, asked_at)
+        if not call.ended:
+            self.tracker.seen(call.id, asked_at)
         self._show(line, call, now)
 
     def _let_go(self, line: Line, reason: str, now: float) -> None:
@@ -643,9 +645,33 @@ class Switchboard:
             self._strangers.leave_alone(call.id)
             self._next_stranger(lead, now)
             return
+        if kind is Kind.UNTOLD and self._is_double(call, lead):
+            self._rest(call, lead, now)
+            return
         self._adopt(call, lead, agent_id, now)
         if kind is Kind.UNTOLD and self._strangers.fresh(call, now):
             self._halt(somebody_else_dials(self._adopted))
+
+    def _is_double(self, call: Call, lead: Lead) -> bool:
+        """Whether the call may be a second one of the create that made the lead's last call."""
+        attempt = self._settling.attempt_of(lead.id)
+        if attempt is None or call.created_at is None:
+            return False
+        skew = self.meter.skew
+        gave_up_at = attempt.intended_at + self.rules.timeout_s if attempt.gave_up_at is None else attempt.gave_up_at
+        return call.created_at.timestamp() in window(attempt.intended_at + skew.low_s, gave_up_at + skew.high_s)
+
+    def _rest(self, call: Call, lead: Lead, now: float) -> None:
+        """One create made two calls: the number rests until the other one must have ended."""
+        self._strangers.leave_alone(call.id)
+        self._changes.append(
+            Note("possible_double_call", now, {"others": [call.id]}, self._settling.attempt_of(lead.id))
+        )
+        until = now + self.rules.longest_call_s
+        if lead.due_at < until:
+            self._moved.add(lead.id)
+            self._changes.append(PostponeLead(lead, until, "one create made two calls", now))
+        self._next_stranger(lead, now)
 
     def _adopt(self, call: Call, lead: Lead, agent_id: str, now: float) -> None:
         """The person was called, by whomever: that is an attempt like any other, and followed to its end."""
@@ -791,6 +817,8 @@ class Switchboard:
         line = Line(replace(attempt, shadowed=bool(verdict.others)))
         if verdict.others:
             others = [call.id for call in verdict.others]
+            for call_id in others:
+                self._strangers.leave_alone(call_id)
             self._changes.append(
                 Note("possible_double_call", now, {"bound": verdict.call.id, "others": others}, attempt)
             )

@@ -55,6 +55,8 @@ class Tracked:
     seen_at: float
     """When it was last known to be live."""
     looking: bool = False
+    met_live: bool = True
+    """Whether this run has seen it live: what ended while nobody looked tells nothing about lengths."""
 
 
 @dataclass(slots=True)
@@ -85,14 +87,14 @@ class Tracker:
     _held_until: float = float("-inf")
     _failures: int = 0
 
-    def add(self, call_id: str, placed_at: float, created_at: float | None = None) -> None:
-        """Follow a call."""
-        self.calls[call_id] = Tracked(call_id, placed_at, created_at or placed_at, placed_at)
+    def add(self, call_id: str, placed_at: float, created_at: float | None = None, *, met_live: bool = True) -> None:
+        """Follow a call. ``met_live`` is False for one of an earlier run, until this one has seen it live."""
+        self.calls[call_id] = Tracked(call_id, placed_at, created_at or placed_at, placed_at, met_live=met_live)
 
     def drop(self, call_id: str, now: float, *, ended: bool) -> None:
         """Stop following a call; if it ended, learn its length: between when it was last live and now."""
         call = self.calls.pop(call_id, None)
-        if call is None or not ended:
+        if call is None or not ended or not call.met_live:
             return
         length = max((call.seen_at + now) / 2 - call.placed_at, 0.0)
         self.learned += 1
@@ -184,6 +186,7 @@ class Tracker:
         if call is not None:
             call.seen_at = max(call.seen_at, asked_at)
             call.looking = False
+            call.met_live = True
         if self._sweep is not None:
             self._sweep.missing.pop(call_id, None)
 
