@@ -645,33 +645,19 @@ class Switchboard:
             self._strangers.leave_alone(call.id)
             self._next_stranger(lead, now)
             return
-        if kind is Kind.UNTOLD and self._is_double(call, lead):
-            self._rest(call, lead, now)
-            return
+        double = self._is_double(call, lead)
         self._adopt(call, lead, agent_id, now)
-        if kind is Kind.UNTOLD and self._strangers.fresh(call, now):
+        if kind is Kind.UNTOLD and not double and self._strangers.fresh(call, now):
             self._halt(somebody_else_dials(self._adopted))
 
     def _is_double(self, call: Call, lead: Lead) -> bool:
-        """Whether the call may be a second one of the create that made the lead's last call."""
+        """Whether the call may be a second one of the create that made the lead's last call: no sign of another host."""
         attempt = self._settling.attempt_of(lead.id)
         if attempt is None or call.created_at is None:
             return False
         skew = self.meter.skew
         gave_up_at = attempt.intended_at + self.rules.timeout_s if attempt.gave_up_at is None else attempt.gave_up_at
         return call.created_at.timestamp() in window(attempt.intended_at + skew.low_s, gave_up_at + skew.high_s)
-
-    def _rest(self, call: Call, lead: Lead, now: float) -> None:
-        """One create made two calls: the number rests until the other one must have ended."""
-        self._strangers.leave_alone(call.id)
-        self._changes.append(
-            Note("possible_double_call", now, {"others": [call.id]}, self._settling.attempt_of(lead.id))
-        )
-        until = now + self.rules.longest_call_s
-        if lead.due_at < until:
-            self._moved.add(lead.id)
-            self._changes.append(PostponeLead(lead, until, "one create made two calls", now))
-        self._next_stranger(lead, now)
 
     def _adopt(self, call: Call, lead: Lead, agent_id: str, now: float) -> None:
         """The person was called, by whomever: that is an attempt like any other, and followed to its end."""
@@ -817,8 +803,6 @@ class Switchboard:
         line = Line(replace(attempt, shadowed=bool(verdict.others)))
         if verdict.others:
             others = [call.id for call in verdict.others]
-            for call_id in others:
-                self._strangers.leave_alone(call_id)
             self._changes.append(
                 Note("possible_double_call", now, {"bound": verdict.call.id, "others": others}, attempt)
             )

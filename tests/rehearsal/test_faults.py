@@ -143,7 +143,7 @@ CREATES: Final[list[tuple[str, type[ApiError] | None, int]]] = [
     ("wrong_type", FINE, PLACED),
     ("no_id", NoAnswer, PLACED),
     ("null_id", NoAnswer, PLACED),
-    ("number_id", FINE, PLACED),
+    ("number_id", NoAnswer, PLACED),
     ("other_id", FINE, PLACED),
     ("same_id", FINE, PLACED),
     ("other_call", FINE, PLACED),

@@ -64,11 +64,11 @@ def case_of(seed: int) -> Case:
     dates = draw.random() < 0.9
     return Case(
         seed=seed,
-        contacts=draw.choice([1, 1, 2, 2, 3, 4]),
+        contacts=draw.choice([1, 1, 1, 2, 2, 3]),
         policy=draw.choice(["hold", "retry_absent"]),
         max_attempts=draw.randint(1, 3),
         horizon_s=horizon_s,
-        crashes=draw.choice([0, 1, 1, 2, 3]) + restores,
+        crashes=draw.choice([0, 1, 1, 1, 2]) + restores,
         restores=restores,
         restores_journal=draw.random() < 0.5,
         jumps=draw.random() < 0.15 and dates and not restores,
