@@ -651,7 +651,7 @@ class Switchboard:
             self._halt(somebody_else_dials(self._adopted))
 
     def _is_double(self, call: Call, lead: Lead) -> bool:
-        """Whether the call may be a second one of the create that made the lead's last call: no sign of another host."""
+        """Whether the call may be a second one of the create that made the last call: no sign of another host."""
         attempt = self._settling.attempt_of(lead.id)
         if attempt is None or call.created_at is None:
             return False
