@@ -259,7 +259,7 @@ class CallsClient:
         fresh: bool,
     ) -> tuple[int, httpx.Headers, bytes]:
         sending = not self._traced
-        if sending and not may_send():
+        if not may_send():  # and again at the first byte, where the transport tells of it
             raise _too_late()
 
         async def trace(event: str, _info: Mapping[str, Any]) -> None:

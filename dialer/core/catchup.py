@@ -40,7 +40,6 @@ class CatchUp:
         self._agent = next(iter(agents)) if len(agents) == 1 else None
         self._meter = meter
         self.under_way = active_at is not None
-        self.complete = False
         self._scan: Scan | None = None
         self._asking = False
         self._tries = 0
@@ -70,7 +69,6 @@ class CatchUp:
             return
         self._scan = None
         self._tries += 1
-        self.complete = scan.complete
         self.under_way = not scan.complete and self._tries < TRIES
         self._next_at = now + AGAIN_S[1]
 

@@ -56,8 +56,8 @@ class SettlingCalls:
 
     def lead_of(self, lead_id: int) -> Lead | None:
         """The lead as its last call left it, if that ended lately and it was not dialed since."""
-        item = self._of_lead.get(lead_id)
-        return None if item is None else item.attempt.lead
+        attempt = self.attempt_of(lead_id)
+        return None if attempt is None else attempt.lead
 
     def attempt_of(self, lead_id: int) -> Attempt | None:
         """The lead's last attempt, under the same conditions."""

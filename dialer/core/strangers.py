@@ -42,7 +42,7 @@ class Candidate:
 
 
 class Strangers:
-    """The strangers of one runner. ``since_api`` is when the campaign began, on the API's clock."""
+    """The strangers of one runner."""
 
     def __init__(self, campaign: str, agents: frozenset[str], workspace: str, meter: SkewMeter) -> None:
         self._campaign = campaign
@@ -67,7 +67,7 @@ class Strangers:
 
     def is_candidate(self, lead_id: int) -> bool:
         """Whether a call to this lead is being looked into: it is not dialed until that is known."""
-        return any(item.lead.id == lead_id for item in self._candidates.values()) if self._candidates else False
+        return any(item.lead.id == lead_id for item in self._candidates.values())
 
     def bound(self, call_id: str) -> None:
         """The call is an attempt's: no stranger, even where a page that was asked for earlier shows it as one."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dialer.client import CallsClient
-from dialer.core.errors import ApiError, NoAnswer, NotSent
+from dialer.core.errors import ApiError, NoAnswer
 from dialer.core.messages import (
     Accepted,
     CallSeen,
@@ -61,8 +61,6 @@ async def _place(order: Place, client: CallsClient, may_send: Callable[[], bool]
         contact=contact or None,
         metadata=order.metadata,
     )
-    if not may_send():
-        return NotAccepted(order.attempt, NotSent("the intent was too old to be sent", code="stale"))
     try:
         return Accepted(order.attempt, await client.create_call(call, attempt=order.attempt, may_send=may_send))
     except ApiError as error:
