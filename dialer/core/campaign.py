@@ -271,6 +271,7 @@ class Campaign(_Table):
             agents=tuple((agent.id, agent.weight) for agent in self.agents),
             max_concurrent=self.pacing.max_concurrent,
             longest_call_s=self.pacing.longest_call,
+            requests_per_minute=self.api.requests_per_minute,
             requests_per_day=self.api.requests_per_day,
             timeout_s=self.api.timeout,
             clock_tolerance_s=self.api.clock_tolerance,
@@ -320,6 +321,7 @@ class Rules:
     agents: tuple[tuple[str, float], ...]
     max_concurrent: int = 20
     longest_call_s: float = 7200.0
+    requests_per_minute: int = 60
     requests_per_day: int = 10_000
     timeout_s: float = 30.0
     clock_tolerance_s: float = 60.0

@@ -51,13 +51,17 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class PageSeen:
-    """A page of the list of calls. ``bound`` are the ids on it that attempts in the ledger already hold."""
+    """A page of the list of calls. ``bound`` are the ids on it that attempts in the ledger already hold.
+
+    ``asked_page`` is the number that was asked for, which an API may not heed.
+    """
 
     page: CallPage
     asked_at: float
     scan: int | None = None
     bound: frozenset[str] = frozenset()
     strangers: tuple[Stranger, ...] = ()
+    asked_page: int = 1
 
 
 @dataclass(frozen=True, slots=True)

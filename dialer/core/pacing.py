@@ -7,15 +7,15 @@ these refusals is anybody's attempt.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import isqrt
+from math import ceil, isqrt, sqrt
 from typing import Final
 
 from dialer.core.chance import chance
 
 DAY_S: Final = 86_400.0
-CREATES_PER_PROBE: Final = 60.0
+CREATES_PER_PROBE: Final = 110.0
 """In the long run about so many calls are placed for each probe above a ceiling that stands still."""
 
 
@@ -84,12 +84,20 @@ class Slots:
     def _may_probe(self, now: float, occupied: int, unanswered: int) -> bool:
         return self.learned is not None and unanswered == 0 and occupied < self.most and self.probe.over(now)
 
-    def accepted(self, live: int) -> None:
-        """A create was accepted; ``live`` calls are up with it."""
+    def accepted(self, live: int, unnoticed: Callable[[], float] = float) -> None:
+        """A create was accepted; ``live`` calls are up with it.
+
+        ``unnoticed`` tells how many of them are expected to have ended: their slots were free all along.
+        """
         self.accepted_in_row += 1
-        if self.learned is not None and live > self.learned:
-            self.learned = live
-            self.probe.until = float("-inf")  # one more may fit; but one of ours may have ended unnoticed, too
+        if self.learned is None or live <= self.learned:
+            return
+        ended = unnoticed()
+        truly = live - ceil(ended + sqrt(ended))  # it takes more than chance to believe in a slot more
+        if truly > self.learned:
+            self.learned = truly
+            self.probe.until = float("-inf")  # one more may fit
+            self.probe.failures = max(self.probe.failures - 2, 0)
 
     def refused(self, now: float, intended_at: float, live: int, call_length_s: float) -> None:
         """The API had no slot while ``live`` of our calls were up: hold all lines, longer each time."""

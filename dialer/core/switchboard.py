@@ -9,6 +9,7 @@ else happens to a number while an attempt at it is open.**
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from dialer.core import errors
@@ -16,6 +17,7 @@ from dialer.core.campaign import Rules
 from dialer.core.caps import Purse
 from dialer.core.catchup import CatchUp
 from dialer.core.doubts import Absent, Bound, Doubts
+from dialer.core.fuel import Needs, Wish, wish
 from dialer.core.halts import (
     Halt,
     clocks_differ,
@@ -86,7 +88,7 @@ from dialer.core.reconcile import (
 from dialer.core.retry import after_attempt
 from dialer.core.settling import SettlingCalls
 from dialer.core.strangers import Candidate, Kind, Strangers
-from dialer.core.tracking import Eagerness, Tracker
+from dialer.core.tracking import Tracker
 from dialer.core.trust import ClockTrust
 from dialer.core.wire import STATUS_STEPS, Call, CallStatus
 
@@ -158,6 +160,8 @@ class Switchboard:
         walk_from = _to_walk_from(restored, now)
         self.catch_up = CatchUp(walk_from, restored.active_skew_s, agents, self.meter, rules.retry.horizon_s)
         self._adopted = 0
+        self._closes_at = float("-inf")
+        """When the last of the zones that were dialed closes."""
         self._arriving = self.catch_up.under_way
         """Whether the walk at start, or what it met, is still being looked into."""
         if self._arriving:
@@ -272,7 +276,7 @@ class Switchboard:
         if self.trust.wants_to_ask(now):
             self.trust.asks(now)
             return LookAtPage(1)
-        if sweep := self.tracker.next_sweep(now, self._eagerness(now)):
+        if sweep := self.tracker.next_sweep(now, self._wish(now)):
             return sweep
         if self._creates_since_look >= CREATES_PER_LOOK and (order := self._look(now)):
             return order
@@ -290,11 +294,24 @@ class Switchboard:
             or self._settling.next_look(now)
         )
 
-    def _eagerness(self, now: float) -> Eagerness:
-        if self.requests.left() <= 2 * self._kept_for_looks():
-            return Eagerness.THRIFTY
-        full = self.slots.room(now, self.occupied(now), self.lines.awaited(now)) == 0
-        return Eagerness.BINDING if self.backlog and full else Eagerness.IDLE
+    def _wish(self, now: float) -> Wish:
+        """What a look may cost now."""
+        return wish(
+            Needs(
+                mean_s=self.tracker.mean_s,
+                slots=self.slots.ceiling(),
+                waiting=self.backlog and not self.stopping,
+                per_minute=self.rules.requests_per_minute,
+                left_today=self.requests.left() - self._kept_for_looks(),
+                wanted=self.due_left(),
+                day_s=self._day_left_s(now),
+            )
+        )
+
+    def _day_left_s(self, now: float) -> float:
+        """Seconds in which today's requests can be used: until the quota is new, or until nobody may be called."""
+        ends_at = self.requests.next_day_at(now)
+        return (min(ends_at, self._closes_at) if self._closes_at > now else ends_at) - now
 
     def out_of_quota(self) -> bool:
         """Whether the day's requests are used, as far as they may be."""
@@ -333,6 +350,7 @@ class Switchboard:
             self._changes.append(Postpone(lead.zone, until, now))
             self._hand = [other for other in self._hand if other.zone != lead.zone]
             return False
+        self._closes_at = max(self._closes_at, opening.until)
         return True
 
     def _intend(self, lead: Lead, now: float) -> Place | None:
@@ -379,7 +397,7 @@ class Switchboard:
 
     def wake_at(self, now: float) -> float:
         """When :meth:`plan` may have something new if no fact and no due lead comes before (UTC seconds)."""
-        moments = [self.tracker.wake_at(now, self._eagerness(now)), self.doubts.wake_at()]
+        moments = [self.tracker.wake_at(now, self._wish(now)), self.doubts.wake_at()]
         moments += [self.trust.ask_at(), self.catch_up.wake_at()]
         moments += self._settling.next_looks_at()
         if self.backlog:
@@ -457,7 +475,7 @@ class Switchboard:
         self._invalid_in_row = 0
         self.agents.ready(line.attempt.agent_id)
         self.tally.placed += 1
-        self.slots.accepted(self.lines.live())
+        self.slots.accepted(self.lines.live(), partial(self.tracker.unnoticed, now))
         attempt = line.attempt
         if call.created_at is not None:  # cut to the second; whatever clock writes it is the one that lists go by
             created_at = call.created_at.timestamp()
@@ -575,7 +593,7 @@ class Switchboard:
             self.catch_up.absorb(fact.page, now)
             return
         if fact.scan is None:
-            self.tracker.page_done(fact.page, now)
+            self.tracker.page_done(fact.asked_page, fact.page, now)
             return
         verdicts = self.doubts.absorb_page(fact, now)
         if (scan := self.doubts.take_finished()) is not None:
@@ -598,7 +616,7 @@ class Switchboard:
         line.missing_since = None
         line.seen_since = asked_at > line.hung_up_at
         if not call.ended:
-            self.tracker.seen(call.id, asked_at)
+            self.tracker.seen(call.id, asked_at, call.status)
         self._show(line, call, now)
 
     def _let_go(self, line: Line, reason: str, now: float) -> None:
@@ -714,7 +732,7 @@ class Switchboard:
             if attempt.shadowed:
                 due_at = max(due_at, now + self.rules.longest_call_s)
         self._changes.append(MarkEnded(attempt, call, disposition, verdict.state, due_at, verdict.reason, now))
-        self._forget(line, now, ended=True)
+        self._forget(line, now, ended=True, call=call)
         self._count(LeadState.DIALING, verdict.state)
         self.purse.pay(call.cost)
         self.slots.freed()
@@ -726,10 +744,17 @@ class Switchboard:
         opening = self.rules.hours.opening(zone, moment)
         return moment if opening.is_open or opening.until == float("inf") else opening.until
 
-    def _forget(self, line: Line, now: float, *, ended: bool) -> None:
-        assert line.attempt.call_id is not None
+    def _forget(self, line: Line, now: float, *, ended: bool, call: Call | None = None) -> None:
+        call_id = line.attempt.call_id
+        assert call_id is not None
         self.lines.drop(line)
-        self.tracker.drop(line.attempt.call_id, now, ended=ended)
+        if call is None:
+            self.tracker.drop(call_id, now, ended=ended)
+            return
+        told_s = None
+        if call.ended_at is not None and call.created_at is not None:
+            told_s = (call.ended_at - call.created_at).total_seconds()
+        self.tracker.drop(call_id, now, ended=ended, outcome=call.status, length_s=told_s)
 
     def _check_deadlines(self, now: float) -> None:
         for line in self.lines.overdue(now, self.requests.opens_at(now)):
@@ -764,7 +789,7 @@ class Switchboard:
                     self.doubts.agent_unknown(order.agent_id)
                 self.doubts.failed(order, now, soon=limited)
             case LookAtPage():
-                self.tracker.failed(None, now)
+                self.tracker.failed(order, now)
             case Look():
                 self.doubts.look_failed(order.call_id, now)
                 self._stranger_failed(order.call_id, now)
@@ -778,7 +803,7 @@ class Switchboard:
     def _look_failed(self, call_id: str, error: errors.ApiError, now: float) -> None:
         line = self.lines.of_call(call_id)
         if not isinstance(error, errors.Gone) or line is None:
-            self.tracker.failed(call_id, now)
+            self.tracker.failed(Look(call_id), now)
             return
         self.tracker.seen(call_id, now)
         if line.missing_since is None:

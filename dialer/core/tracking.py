@@ -1,47 +1,45 @@
-"""Which live calls to look at, and how: a page of the list for many, a single look for stragglers.
+"""Which live calls to look at, and how: a page of the list for many, a single look for one.
 
-The controller's arithmetic: with calls of mean length m, n live ones end at n/m a second. A page costs one request and
-shows a hundred calls, so a sweep is due when enough ends are expected unnoticed. A call that a page must hold and does
-not means that the list is not ordered as assumed: then calls are looked at one by one for a while.
+One currency decides: the seconds for which ended calls are expected to have waited unnoticed. For each page of the list
+those of its calls are added up; the page is read when they reach the price of a request. A call that stands alone on
+its page is looked at by itself, and so is everybody while the list cannot be believed. Reading a page when the waiting
+has reached the price is what makes requests and waiting together the least: sparse pages are read seldom, full ones
+often, and each as soon as its own calls, by their ages and by the lengths learnt so far, make it worth a request.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
-from math import ceil, log
+from math import inf, sqrt
 from typing import Final
 
+from dialer.core.fuel import Wish
+from dialer.core.lengths import PRIOR_LENGTH_S, Curve, Lengths, Outlook
+from dialer.core.listing import Listing, Span, Where
 from dialer.core.messages import Look, LookAtPage
-from dialer.core.wire import CallPage
+from dialer.core.wire import CallPage, CallStatus
 
-PRIOR_LENGTH_S: Final = 45.0
-SHARE_BINDING: Final = 0.08
-"""Share of a call's length after which a sweep is due while people wait for slots."""
-SHARE_IDLE: Final = 0.4
-"""The same while slots are free: nobody waits, so looks are saved."""
-MOST_BINDING_S: Final = 5.0
-MOST_IDLE_S: Final = 15.0
 LEAST_S: Final = 0.05
-ENDS_WORTH_A_PAGE: Final = 1.5
+"""The same calls are not asked for again sooner."""
+FIRST_LOOK_S: Final = 0.25
 LAG_ALLOWED_S: Final = 15.0
-"""A call younger than this may not show in the list yet."""
-STRIKES: Final = 3
-SINGLES_FOR_S: Final = 600.0
-MAX_SWEEP_PAGES: Final = 60
-
-
-THRIFTY_LENGTHS: Final = 2.0
-"""While the day's requests run out, a sweep is due only when most calls must have ended."""
-
-
-class Eagerness(Enum):
-    """How much it is worth to notice the end of a call at once."""
-
-    BINDING = "contacts wait for slots"
-    IDLE = "slots are free: nobody waits"
-    THRIFTY = "the day's requests are running out"
+"""A call younger than this may not show in the list yet: that is no sign of anything."""
+MISSES: Final = 3
+"""A call that so many pages in a row did not show is looked at alone."""
+MOST_PAGES: Final = 4
+"""Pages asked for at once."""
+MOST_LOOKS: Final = 16
+"""Calls looked at by themselves at once."""
+LONGEST_UNSEEN: Final = 2.0
+"""No live call goes unseen for longer than so many mean lengths, however dear requests are."""
+REPLAN_S_PER_CALL: Final = 1e-4
+"""Weighing all calls takes time that grows with their number: it is done the more seldom the more there are."""
+_NEARLY: Final = 0.02
+"""So near to its price a request is not put off once more."""
+_FRESH: Final = 0.25
+"""A plan is made anew when so much of the time to its first look has passed: calls have come since."""
 
 
 @dataclass(slots=True)
@@ -54,60 +52,94 @@ class Tracked:
     """On the API's clock, or ours where the API did not say."""
     seen_at: float
     """When it was last known to be live."""
+    position: float
+    """Its place in the list, from the newest, when ``base`` of our calls had been placed."""
+    base: int
     looking: bool = False
     met_live: bool = True
     """Whether this run has seen it live: what ended while nobody looked tells nothing about lengths."""
+    connected: bool = False
+    misses: int = 0
+    """Pages in a row that should have shown it and did not."""
 
 
 @dataclass(slots=True)
-class Sweep:
-    """One walk over the newest pages; ``missing`` are the live calls it has not met yet, the oldest first."""
+class Group:
+    """Calls that one request shows, and when that request is due. ``page`` is None for a look at a single call."""
 
-    started_at: float
-    missing: dict[str, None]
-    read: int = 0
-    turned: bool = False
+    page: int | None
+    calls: list[str]
+    due_at: float = inf
+
+
+@dataclass(slots=True)
+class Asked:
+    """A page that is on its way: which calls it should show, and how many of ours had been placed."""
+
+    calls: list[str]
+    at: float
+    placed: int
 
 
 @dataclass(slots=True)
 class Tracker:
     """All live calls of this runner, and the requests that follow them."""
 
+    lengths: Lengths = field(default_factory=Lengths)
+    listing: Listing = field(default_factory=Listing)
     calls: dict[str, Tracked] = field(default_factory=dict)
     mean_s: float = PRIOR_LENGTH_S
-    learned: int = 0
-    _sweep: Sweep | None = None
-    _asking: bool = False
-    _swept_at: float = float("-inf")
+    _curves: tuple[Curve, Curve] | None = None
+    _curves_at: tuple[int, float] = (-1, -inf)
+    _placed: int = 0
+    _asked: dict[int, Asked] = field(default_factory=dict)
+    _groups: list[Group] = field(default_factory=list)
+    """What is planned, the soonest last."""
+    _planned_for: Wish | None = None
+    _planned_at: float = -inf
+    _replan_at: float = -inf
     _looks: deque[str] = field(default_factory=deque)
-    _strikes: int = 0
-    _singles_until: float = float("-inf")
-    _ascending_pages: int = 0
-    """0 while the list is newest first; otherwise the last page of an oldest-first list."""
-    _held_until: float = float("-inf")
+    _asked_at: float = -inf
+    _held_until: float = -inf
     _failures: int = 0
+
+    # --- calls come and go ------------------------------------------------------------------------------------------
 
     def add(self, call_id: str, placed_at: float, created_at: float | None = None, *, met_live: bool = True) -> None:
         """Follow a call. ``met_live`` is False for one of an earlier run, until this one has seen it live."""
-        self.calls[call_id] = Tracked(call_id, placed_at, created_at or placed_at, placed_at, met_live=met_live)
+        self._placed += 1
+        made_at = created_at or placed_at
+        self.calls[call_id] = Tracked(call_id, placed_at, made_at, placed_at, 1.0, self._placed, met_live=met_live)
+        if len(self.calls) == 1:
+            self._replan_at = -inf
 
-    def drop(self, call_id: str, now: float, *, ended: bool) -> None:
-        """Stop following a call; if it ended, learn its length: between when it was last live and now."""
+    def drop(self, call_id: str, now: float, *, ended: bool, outcome: str = "", length_s: float | None = None) -> None:
+        """Stop following a call; if it ended, learn its length: as told, or between when it was last live and now."""
         call = self.calls.pop(call_id, None)
         if call is None or not ended or not call.met_live:
             return
-        length = max((call.seen_at + now) / 2 - call.placed_at, 0.0)
-        self.learned += 1
-        self.mean_s += (length - self.mean_s) * max(0.03, 1 / self.learned)
-        self.mean_s = max(self.mean_s, 4 * LEAST_S)
+        least_s, most_s = max(call.seen_at - call.placed_at, 0.0), max(now - call.placed_at, 0.0)
+        if length_s is None or not least_s - 1.0 <= length_s <= most_s + 1.0:
+            length_s = (least_s + most_s) / 2
+        self.lengths.learn(outcome, length_s)
+
+    def seen(self, call_id: str, asked_at: float, status: str = "") -> None:
+        """A look or a page shows the call live."""
+        call = self.calls.get(call_id)
+        if call is not None:
+            call.seen_at = max(call.seen_at, asked_at)
+            call.looking = False
+            call.met_live = True
+            call.misses = 0
+            call.connected = call.connected or status == CallStatus.IN_PROGRESS
+
+    # --- what to ask ------------------------------------------------------------------------------------------------
 
     def next_straggler(self, now: float) -> Look | None:
         """A single look at a call that the pages did not show, if one is wanted."""
         if now < self._held_until or not self._stragglers():
             return None
-        call_id = self._looks.popleft()
-        self.calls[call_id].looking = True
-        return Look(call_id)
+        return self._look(self._looks.popleft())
 
     def _stragglers(self) -> bool:
         """Whether a look is wanted; calls that ended or are being looked at already are dropped on the way."""
@@ -115,156 +147,222 @@ class Tracker:
             self._looks.popleft()
         return bool(self._looks)
 
-    def next_sweep(self, now: float, eager: Eagerness) -> Look | LookAtPage | None:
+    def _look(self, call_id: str) -> Look:
+        self.calls[call_id].looking = True
+        return Look(call_id)
+
+    def next_sweep(self, now: float, wish: Wish) -> Look | LookAtPage | None:
         """The request that tells most about all calls, if one is due."""
-        if now < self._held_until or not self.calls or self._asking:
+        if now < self._held_until or not self.calls:
             return None
-        if self._sweep is not None:
-            return self._ask(self._sweep)
-        if now < self._due_at(now, eager):
+        self._plan(now, wish)
+        group = self._next_group()
+        if group is None or group.due_at > now:
             return None
-        if self._by_singles(now):
-            call = self._longest_unseen()
-            if call is None:
-                return None
-            call.looking = True
-            return Look(call.call_id)
-        self._sweep = Sweep(now, dict.fromkeys(self.calls))
-        return self._ask(self._sweep)
+        self._groups.pop()
+        self._asked_at = now
+        if group.page is None:
+            return self._look(group.calls[0])
+        self._asked[group.page] = Asked(group.calls, now, self._placed)
+        return LookAtPage(group.page)
 
-    def _ask(self, sweep: Sweep) -> LookAtPage:
-        self._asking = True
-        page = sweep.read + 1
-        return LookAtPage(self._ascending_pages - sweep.read if self._ascending_pages else page)
+    def _next_group(self) -> Group | None:
+        """The soonest request that may be made; what has ended or is being asked for is dropped on the way."""
+        while self._groups:
+            group = self._groups[-1]
+            if self._may_ask(group):
+                return group
+            self._groups.pop()
+        return None
 
-    def _by_singles(self, now: float) -> bool:
-        return len(self.calls) == 1 or now < self._singles_until
+    def _may_ask(self, group: Group) -> bool:
+        if group.page is not None:
+            live = any(call_id in self.calls for call_id in group.calls)
+            return live and group.page not in self._asked and len(self._asked) < MOST_PAGES
+        call = self.calls.get(group.calls[0])
+        return call is not None and not call.looking
 
-    def _longest_unseen(self) -> Tracked | None:
-        unasked = (call for call in self.calls.values() if not call.looking)
-        return min(unasked, key=lambda call: call.seen_at, default=None)
-
-    def _interval(self, eager: Eagerness) -> float:
-        if eager is Eagerness.THRIFTY:
-            return THRIFTY_LENGTHS * self.mean_s
-        binding = eager is Eagerness.BINDING
-        live = len(self.calls)
-        interval = self.mean_s * (SHARE_BINDING if binding else SHARE_IDLE)
-        if live > ENDS_WORTH_A_PAGE:
-            interval = max(interval, -self.mean_s * log(1 - ENDS_WORTH_A_PAGE / live))
-        else:
-            interval = max(interval, self.mean_s / 4)
-        return min(max(interval, LEAST_S), MOST_BINDING_S if binding else MOST_IDLE_S)
-
-    def _due_at(self, now: float, eager: Eagerness) -> float:
-        interval = self._interval(eager)
-        oldest = next(iter(self.calls.values()))
-        since = max(self._swept_at, oldest.placed_at)
-        if self._by_singles(now):
-            unseen = self._longest_unseen()
-            if unseen is None:
-                return float("inf")
-            since = unseen.seen_at
-        if not self.learned and eager is not Eagerness.THRIFTY:
-            # nothing is known of lengths: look soon, then ever more seldom
-            interval = min(interval, max(0.25, (since - oldest.placed_at) / 2))
-        return since + interval
-
-    def wake_at(self, now: float, eager: Eagerness) -> float:
+    def wake_at(self, now: float, wish: Wish) -> float:
         """When :meth:`next_sweep` or :meth:`next_straggler` may have something, if no fact comes before."""
         if not self.calls:
-            return float("inf")
+            return inf
         if self._stragglers():
             return self._held_until
-        if self._asking:
-            return float("inf")
-        return self._held_until if self._sweep is not None else max(self._due_at(now, eager), self._held_until)
+        self._plan(now, wish)
+        group = self._next_group()
+        if group is None:
+            return max(self._replan_at, self._held_until) if self._may_plan() else inf
+        return max(group.due_at, self._held_until)
 
-    def seen(self, call_id: str, asked_at: float) -> None:
-        """A look or a page shows the call live."""
-        call = self.calls.get(call_id)
-        if call is not None:
-            call.seen_at = max(call.seen_at, asked_at)
-            call.looking = False
-            call.met_live = True
-        if self._sweep is not None:
-            self._sweep.missing.pop(call_id, None)
+    # --- the plan ---------------------------------------------------------------------------------------------------
 
-    def page_done(self, page: CallPage, now: float) -> None:
-        """A page of a sweep has come and its calls were given to :meth:`seen` or :meth:`drop`."""
-        self._asking = False
-        self._failures = 0
-        sweep = self._sweep
-        if sweep is None:
+    def _plan(self, now: float, wish: Wish) -> None:
+        """Weigh all calls, if that is due: which request tells most, and when each is worth its price."""
+        if now < self._replan_at and not self._wish_changed(now, wish):
             return
-        for call in page.calls:
-            sweep.missing.pop(call.id, None)
-        for call_id in [call_id for call_id in sweep.missing if call_id not in self.calls]:
-            del sweep.missing[call_id]
-        sweep.read += 1
-        if sweep.read == 1 and self._turned(page):
-            if sweep.turned:  # both ends look like the wrong one: the list has another order, or none
-                self._ascending_pages = 0
-                self._singles_until = now + SINGLES_FOR_S
-                self._finish(sweep, page, now)
-                return
-            sweep.turned, sweep.read = True, 0
-            return
-        if not self._worth_another(sweep, page):
-            self._finish(sweep, page, now)
+        self._planned_at, self._planned_for = now, wish
+        everybody, connected = self._learnt(now)
+        groups = self._grouped(now)
+        outlooks = {}
+        for group in groups:
+            for call_id in group.calls:
+                call = self.calls[call_id]
+                curve = connected if call.connected else everybody
+                outlooks[call_id] = curve.outlook(call.seen_at - call.placed_at, now - call.placed_at)
+        sums = [_sum(outlooks[call_id] for call_id in group.calls) for group in groups]
+        price_s = self._price_s(wish, sums)
+        for group, outlook in zip(groups, sums, strict=True):
+            group.due_at = self._due_at(now, group, outlook, price_s)
+        groups.sort(key=lambda group: -group.due_at)
+        self._groups = groups
+        soonest = groups[-1].due_at if groups else inf
+        least_s = max(LEAST_S / 4, REPLAN_S_PER_CALL * len(self.calls))
+        self._replan_at = now + max(least_s, min(_FRESH * (soonest - now), self.mean_s / 4))
 
-    def _turned(self, page: CallPage) -> bool:
-        """Whether the list proves to run the other way; then the sweep begins anew at its newest end."""
-        created = [call.created_at for call in page.calls if call.created_at]
-        if len(created) < 2 or created[0] == created[-1] or not page.total:
+    def _wish_changed(self, now: float, wish: Wish) -> bool:
+        before = self._planned_for
+        if before is None or now < self._planned_at + REPLAN_S_PER_CALL * len(self.calls):
             return False
-        ascending = created[0] < created[-1]
-        pages = ceil(page.total / page.per_page) if ascending else 0
-        turned = (pages > 1 and pages != page.page) if ascending else bool(self._ascending_pages)
-        self._ascending_pages = pages if pages > 1 else 0
-        return turned
+        return _differ(before.looks, wish.looks) or _differ(before.late_s, wish.late_s)
 
-    def _worth_another(self, sweep: Sweep, page: CallPage) -> bool:
-        if len(page.calls) + page.unreadable < page.per_page and not self._ascending_pages:
-            return False
-        if sweep.read >= MAX_SWEEP_PAGES or (self._ascending_pages and sweep.read >= self._ascending_pages):
-            return False
-        created = [call.created_at.timestamp() for call in page.calls if call.created_at]
-        if not created:
-            return False
-        newest, oldest = max(created), min(created)
-        reach = oldest - 1.5 * max(newest - oldest, 1.0)
-        return sum(1 for call_id in sweep.missing if reach <= self.calls[call_id].created_at <= oldest + 1) >= 2
+    def _learnt(self, now: float) -> tuple[Curve, Curve]:
+        """The curves, made anew when there is something to learn; and the mean length with them."""
+        heard, made_at = self._curves_at
+        news = self.lengths.heard - heard
+        if self._curves is None or news > heard / 20 or (now - made_at > self.mean_s / 4 and self.lengths.heard < 100):
+            live = [(call.seen_at - call.placed_at, call.connected) for call in self.calls.values() if call.met_live]
+            self._curves = self.lengths.curves(live)
+            self._curves_at = (self.lengths.heard, now)
+            self.mean_s = max(self._curves[0].mean_s, 4 * LEAST_S)
+        return self._curves
 
-    def _finish(self, sweep: Sweep, page: CallPage, now: float) -> None:
-        self._sweep = None
-        self._swept_at = sweep.started_at
-        created = [call.created_at.timestamp() for call in page.calls if call.created_at]
-        oldest = min(created, default=float("inf"))
-        astray = 0
-        for call_id in sweep.missing:
-            call = self.calls[call_id]
-            age = sweep.started_at - call.placed_at
-            if age < LAG_ALLOWED_S and age < self.mean_s * 2:
+    def _grouped(self, now: float) -> list[Group]:
+        """Calls by the request that shows them; those too young for the list, and those asked for, are left out."""
+        groups = []
+        pages: dict[int, list[str]] = {}
+        believed, listing = self.listing.believed(now), self.listing
+        asked = {call_id for page in self._asked.values() for call_id in page.calls}
+        for call in self.calls.values():
+            if call.looking or call.call_id in asked:
                 continue
-            astray += call.created_at > oldest + 1 and age >= LAG_ALLOWED_S
-            gap = max(self._interval(Eagerness.IDLE), 0.15 * age)
-            if not call.looking and now - call.seen_at >= min(gap, 60.0):
-                self._looks.append(call_id)
-        self._strikes = self._strikes + 1 if astray else 0
-        if self._strikes >= STRIKES:
-            self._strikes = 0
-            self._singles_until = now + SINGLES_FOR_S
+            if not believed or call.misses >= MISSES:
+                groups.append(Group(None, [call.call_id]))
+            elif now - call.placed_at >= listing.lag_s:
+                page = listing.page_of(self._position(call), self._placed)
+                pages.setdefault(page, []).append(call.call_id)
+        for page, calls in pages.items():
+            if page not in self._asked and len(self._asked) < MOST_PAGES:
+                groups.append(Group(page if len(calls) > 1 else None, calls))
+        return groups
 
-    def failed(self, call_id: str | None, now: float) -> None:
-        """A look (``call_id``) or a page (None) brought nothing; ask again after a growing pause."""
-        if call_id is None:
-            self._asking = False
-            self._sweep = None
-        elif call_id in self.calls:
-            self.calls[call_id].looking = False
+    def _position(self, call: Tracked) -> float:
+        return call.position + self.listing.ratio * (self._placed - call.base)
+
+    def _may_plan(self) -> bool:
+        """Whether there is a live call that nobody is asking for."""
+        asked = {call_id for page in self._asked.values() for call_id in page.calls}
+        return len(self._asked) < MOST_PAGES and any(
+            not call.looking and call.call_id not in asked for call in self.calls.values()
+        )
+
+    def _price_s(self, wish: Wish, sums: list[Outlook]) -> float:
+        """The seconds of unnoticed waiting that a request is worth, so that ends are noticed as late as wished.
+
+        With hazards r of the groups: noticed late on average by sqrt(2 price) * sum(sqrt r) / (2 sum r), for
+        sum(sqrt r) / sqrt(2 price) requests a second.
+        """
+        rate = sum(outlook.hazard for outlook in sums)
+        roots = sum(sqrt(outlook.hazard) for outlook in sums)
+        if rate <= 0.0:
+            return inf
+        for_late = 2.0 * (rate * wish.late_s / roots) ** 2
+        for_looks = (roots / (rate * wish.looks)) ** 2 / 2.0
+        at_most = 2.0 * (rate * LONGEST_UNSEEN / 2 * self.mean_s / roots) ** 2
+        return min(max(for_looks, for_late if wish.late_s < inf else 0.0), at_most)
+
+    def _due_at(self, now: float, group: Group, outlook: Outlook, price_s: float) -> float:
+        """When the group's waiting will have reached the price: it grows by what has ended, and that by the hazard."""
+        missing_s = price_s - outlook.waited_s
+        wait_s = 0.0
+        if missing_s > _NEARLY * price_s:
+            wait_s = (sqrt(outlook.ended**2 + 2.0 * outlook.hazard * missing_s) - outlook.ended) / outlook.hazard
+        seen_at = min(self.calls[call_id].seen_at for call_id in group.calls)
+        if not self.lengths.ends:
+            # nothing is known of lengths: look soon, then ever more seldom
+            oldest = min(self.calls[call_id].placed_at for call_id in group.calls)
+            since = max(self._asked_at, oldest)
+            wait_s = min(wait_s, max(since + max(FIRST_LOOK_S, (since - oldest) / 2) - now, 0.0))
+        return max(now + wait_s, seen_at + LEAST_S)
+
+    def unnoticed(self, now: float) -> float:
+        """How many of the live calls are expected to have ended by now."""
+        everybody, connected = self._learnt(now)
+        outlooks = (
+            (connected if call.connected else everybody).outlook(call.seen_at - call.placed_at, now - call.placed_at)
+            for call in self.calls.values()
+        )
+        return sum(outlook.ended for outlook in outlooks)
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def page_done(self, number: int, page: CallPage, now: float) -> None:
+        """The page that was asked for by this number has come, and its calls went to :meth:`seen` or :meth:`drop`."""
+        asked = self._asked.pop(number, None)
+        self._failures = 0
+        self._replan_at = min(self._replan_at, self._planned_at + max(LEAST_S / 4, REPLAN_S_PER_CALL * len(self.calls)))
+        if asked is None:
+            return
+        if not self.listing.learn_order(number, page, asked.placed, now):
+            return
+        for index, listed in enumerate(page.calls):
+            call = self.calls.get(listed.id)
+            if call is not None:
+                self._found(call, self.listing.position(number, index), asked)
+        self._missed(number, page, asked, now)
+
+    def _found(self, call: Tracked, position: float, asked: Asked) -> None:
+        if call.seen_at >= asked.at and call.base < asked.placed and call.position > 1.0:
+            self.listing.learn_ratio(position - call.position, asked.placed - call.base)
+        call.position, call.base = position, asked.placed
+        self.listing.shown(asked.at - call.placed_at)
+
+    def _missed(self, number: int, page: CallPage, asked: Asked, now: float) -> None:
+        """Why the page does not show those that it was asked for."""
+        span = self.listing.span(number, page)
+        missing = [call for call_id in asked.calls if (call := self.calls.get(call_id)) and call.seen_at < asked.at]
+        hidden = 0
+        for call in missing:
+            call.misses += 1
+            where = self._where(span, call)
+            if where is Where.NEWER:
+                self._is_newer(call, number, asked)
+            elif where is Where.OLDER:
+                call.position, call.base = max(self._position(call), number * self.listing.per_page + 1.0), self._placed
+            elif where is Where.HIDDEN and asked.at - call.placed_at >= LAG_ALLOWED_S:
+                hidden += 1
+                self.look_soon(call.call_id)
+        if span is not None:
+            self.listing.hid(hidden, now)
+
+    def _where(self, span: Span | None, call: Tracked) -> Where:
+        return Where.UNTOLD if span is None else span.where(call.created_at)
+
+    def _is_newer(self, call: Tracked, number: int, asked: Asked) -> None:
+        if self.listing.is_head(number):
+            self.listing.not_shown_yet(asked.at - call.placed_at)
+            call.misses = 0 if asked.at - call.placed_at < LAG_ALLOWED_S else call.misses
+        else:
+            call.position, call.base = min(self._position(call), (number - 1.0) * self.listing.per_page), self._placed
+
+    def failed(self, order: Look | LookAtPage, now: float) -> None:
+        """A look or a page brought nothing; ask again after a growing pause."""
+        if isinstance(order, LookAtPage):
+            self._asked.pop(order.page, None)
+        elif order.call_id in self.calls:
+            self.calls[order.call_id].looking = False
         self._failures += 1
         self._held_until = now + min(60.0, 2.0 ** min(self._failures, 6))
+        self._replan_at = -inf
 
     def look_soon(self, call_id: str) -> None:
         """Look at this call with the next request that can be spared."""
@@ -276,13 +374,29 @@ class Tracker:
         for call in self.calls.values():
             call.placed_at += by_s
             call.seen_at += by_s
-        if self._sweep is not None:
-            self._sweep.started_at += by_s
-        self._swept_at += by_s
-        self._singles_until += by_s
+        for asked in self._asked.values():
+            asked.at += by_s
+        self._asked_at += by_s
         self._held_until += by_s
+        self._curves_at = (self._curves_at[0], self._curves_at[1] + by_s)
+        self.listing.shift(by_s)
+        self._replan_at = self._planned_at = -inf
 
     def retry_at_once(self) -> None:
         """Only the request limit was in the way: the silence it asked for is pause enough."""
         self._failures = 0
-        self._held_until = float("-inf")
+        self._held_until = -inf
+
+
+def _differ(before: float, after: float) -> bool:
+    """Whether two wishes are so far apart that it matters."""
+    return before != after and not abs(before - after) <= 0.2 * max(before, after) < inf
+
+
+def _sum(outlooks: Iterable[Outlook]) -> Outlook:
+    waited_s = ended = hazard = 0.0
+    for outlook in outlooks:
+        waited_s += outlook.waited_s
+        ended += outlook.ended
+        hazard += outlook.hazard
+    return Outlook(waited_s, ended, hazard)

@@ -38,7 +38,7 @@ async def carry_out(order: Order, client: CallsClient, now: Callable[[], float],
                 return CallSeen(await _look(order, client), asked_at)
             case LookAtPage():
                 page = await client.list_calls(page=order.page, direction="outbound")
-                return PageSeen(page, asked_at)
+                return PageSeen(page, asked_at, asked_page=order.page)
             case Reconcile():
                 return PageSeen(await _scan(order, client), asked_at, order.scan)
             case HangUp():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.core.pacing import DAY_S, Agents, Breaker, Pause, Requests, Slots
+from dialer.core.pacing import CREATES_PER_PROBE, DAY_S, Agents, Breaker, Pause, Requests, Slots
 
 NOW = 1_790_000_000.0
 LENGTH_S = 40.0
@@ -114,6 +114,28 @@ def test_a_probe_goes_alone_and_each_accepted_one_makes_room_for_one_more() -> N
     assert slots.learned == 5, "a call below the ceiling teaches nothing about it"
 
 
+def test_a_probe_that_took_the_slot_of_a_call_that_had_ended_unnoticed_proves_no_slot_more() -> None:
+    slots = full_house(20, most=50)
+    slots.accepted(21, lambda: 2.0)
+    assert slots.learned == 20
+    slots.accepted(25, lambda: 2.0)
+    assert slots.learned == 21, "five above, four of which may have ended"
+    slots.accepted(26)
+    assert slots.learned == 26
+
+
+def test_after_a_probe_that_succeeded_the_next_ones_come_sooner_again() -> None:
+    slots = full_house(20, most=50)
+    now = NOW
+    for _ in range(9):
+        slots.refused(now, now - 0.1, 20, LENGTH_S)
+        now = slots.probe.until + 1
+    failures = slots.probe.failures
+    slots.accepted(21)
+    assert slots.probe.over(now)
+    assert slots.probe.failures == failures - 2
+
+
 def test_nobody_probes_above_what_the_user_allows() -> None:
     slots = full_house(3, most=3)
     assert slots.room(NOW + 1e6, 3, 0) == 0
@@ -147,7 +169,7 @@ def test_probes_that_stay_refused_become_ever_more_seldom_and_end_at_a_bound() -
         waits.append(slots.held_until - now)
         now = slots.held_until + 1
     assert LENGTH_S / 8 <= waits[0] <= LENGTH_S / 4
-    most = LENGTH_S * 4
+    most = LENGTH_S * CREATES_PER_PROBE / 20
     assert max(waits) <= most
     assert min(waits[-5:]) >= most / 2
 
