@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Final
 
-LATE_SHARE: Final = 0.036
+LATE_SHARE: Final = 0.034
 """While people wait for slots: how late an end may be noticed on average, as a share of a call's length."""
 LATE_MOST_S: Final = 2.2
 LATE_IDLE_SHARE: Final = 0.2
 """The same while slots are free."""
 LATE_IDLE_MOST_S: Final = 7.5
-LOOKS: Final = 0.66
+LOOKS: Final = 0.85
 """Looks a call that are always worth it while people wait for slots, with twenty slots or more."""
 FEWEST_LOOKS: Final = 0.06
 """Looks a call where requests are all that is short: a page shows a dozen ends or more."""

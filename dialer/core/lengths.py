@@ -13,6 +13,8 @@ from itertools import pairwise
 from math import exp, expm1
 from typing import Any, Final
 
+LENGTHS: Final = "lengths"
+"""The topic under which the ledger keeps them."""
 PRIOR_LENGTH_S: Final = 45.0
 """The mean length of calls before any was heard."""
 _PRIOR_CALLS: Final = 4.0
@@ -27,6 +29,7 @@ _PRIOR_ENDS: Final = 0.3
 """How much a bin without ends is believed to be like all others: so many ends at the mean hazard."""
 _REMEMBERED: Final = 2000.0
 """Ends counted of each outcome before the older ones begin to fade: habits change."""
+_KEPT_EVERY: Final = 500
 _CARRIED_OVER: Final = 60.0
 """What an earlier run has learnt counts for so many ends at most: the account may have changed since."""
 _CONNECTED: Final = frozenset({"completed", "voicemail"})
@@ -109,7 +112,14 @@ class Lengths:
     ends: dict[str, list[float]] = field(default_factory=dict)
     heard: int = 0
     """Calls whose end was heard in this run."""
-    _curves: tuple[Curve, Curve] | None = None
+    _to_keep_at: int = 10
+
+    def worth_keeping(self) -> bool:
+        """Whether enough was learnt since the last time: seldom, and ever more seldom until every 500 ends."""
+        if self.heard < self._to_keep_at:
+            return False
+        self._to_keep_at = self.heard + min(self.heard, _KEPT_EVERY)
+        return True
 
     def learn(self, outcome: str, length_s: float) -> None:
         """A call has ended this way after so many seconds."""

@@ -286,6 +286,15 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True)
+class Learn:
+    """What was learnt of the account under a topic, in place of what was known."""
+
+    topic: str
+    data: dict[str, Any]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """A walk over the list begins, since a moment of our clock; or (None) it is over, and what it met is settled."""
 
@@ -317,6 +326,7 @@ Change = (
     | Postpone
     | PostponeLead
     | Spend
+    | Learn
     | Walk
     | Note
 )
@@ -341,6 +351,8 @@ class Restored:
     """How far the API's clock was ahead of ours then, at least; None where nothing was known."""
     walking_since: float | None = None
     """Since when the list is walked over, where an earlier runner did not get to the end of it."""
+    lengths: dict[str, Any] = field(default_factory=dict)
+    """What earlier runs have learnt of the lengths of this account's calls."""
 
     def __post_init__(self) -> None:
         assert all(attempt.state is not AttemptState.INTENDED for attempt in self.open_attempts)

@@ -29,6 +29,7 @@ from dialer.core.halts import (
     too_many_invalid,
     wrong_answer,
 )
+from dialer.core.lengths import LENGTHS, Lengths
 from dialer.core.lifecycle import (
     SETTLED_LEADS,
     Attempt,
@@ -51,6 +52,7 @@ from dialer.core.messages import (
     HangUp,
     HoldWished,
     Intend,
+    Learn,
     Look,
     LookAtPage,
     MarkDoubted,
@@ -132,7 +134,7 @@ class Switchboard:
         self.breaker = Breaker(breaker_pause(rules.retry.horizon_s))
         self.network = Pause(1.0, 60.0, "network")
         self.purse = Purse(rules.max_cost, restored.cost, restored.costed_calls)
-        self.tracker = Tracker()
+        self.tracker = Tracker(lengths=Lengths.of_data(restored.lengths))
         self.meter = SkewMeter()
         self.counts = {state: restored.counts.get(state, 0) for state in LeadState}
         self.tally = Tally()
@@ -755,6 +757,8 @@ class Switchboard:
         if call.ended_at is not None and call.created_at is not None:
             told_s = (call.ended_at - call.created_at).total_seconds()
         self.tracker.drop(call_id, now, ended=ended, outcome=call.status, length_s=told_s)
+        if self.tracker.lengths.worth_keeping():
+            self._changes.append(Learn(LENGTHS, self.tracker.lengths.to_data(), now))
 
     def _check_deadlines(self, now: float) -> None:
         for line in self.lines.overdue(now, self.requests.opens_at(now)):

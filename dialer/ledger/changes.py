@@ -11,6 +11,7 @@ from dialer.core.lifecycle import Attempt, Lead
 from dialer.core.messages import (
     Amend,
     Intend,
+    Learn,
     MarkDoubted,
     MarkEnded,
     MarkLost,
@@ -221,6 +222,11 @@ def _(change: PostponeLead, writer: Writer) -> None:
 @write.register
 def _(change: Spend, writer: Writer) -> None:
     writer.any("spend", account=writer.account, day=int(change.at // DAY_S), requests=change.requests)
+
+
+@write.register
+def _(change: Learn, writer: Writer) -> None:
+    writer.any("learn", account=writer.account, topic=change.topic, at=change.at, data=json.dumps(change.data))
 
 
 @write.register

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from dialer.core.errors import LedgerDamaged, LedgerFull, LedgerHeld, LedgerUnusable
 from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
+from dialer.core.lengths import LENGTHS
 from dialer.core.messages import Change, Restored
 from dialer.core.pacing import DAY_S
 from dialer.ledger import CampaignRecord, Enrollment, LedgerConflict
@@ -386,6 +387,7 @@ class SqliteLedger:
             active_at=activity[0][0] if activity else None,
             active_skew_s=activity[0][1] if activity else None,
             walking_since=walking_since,
+            lengths=self.learned(account, LENGTHS),
         )
 
     def _doubt_stale_intents(self, now: float, grace_s: float) -> None:
