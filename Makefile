@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 	touch $@
 
 .venv/.ready: .venv/.runs
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,bench]'
 	touch $@
 
 demo: .venv/.runs

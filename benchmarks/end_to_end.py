@@ -1,39 +1,37 @@
-"""One campaign over real HTTP against a sandbox process: how busy the slots were, and what it took.
+"""One campaign over real HTTP against a sandbox process, by the runner and by both peers: what it took.
 
-The limit in the same run is the network itself: a slot that is busy all the time is 100 %, and one request a call is
-the least a call can take. Both are read off the sandbox's own record, not off what the runner believes.
+The network is ``speed`` times faster than real, and so is everything else: calls, plan, and how often peers look. Busy
+slots are read off the sandbox's own record, requests and refusals off the ledger or the peer's own count, processor
+time and memory off the operating system.
 """
 
 from __future__ import annotations
 
-import csv
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-from dialer.rehearsal.exchange import Exchange, PretendCall
-from dialer.rehearsal.store import CallStore
+from benchmarks.network import recorded, slots_busy, write_list
+from benchmarks.processes import Usage, peer, run, sandbox
 
+SCRIPT = "benchmarks.peers.asyncio_script"
+QUEUE = "benchmarks.peers.task_queue"
+_LOOK_EVERY_S = 5.0
+_UNLIMITED = 6_000_000
 _CAMPAIGN = """
 name = "bench"
 contacts = "contacts.csv"
 agents = ["agent_a"]
 [api]
 base_url = "{url}"
-requests_per_minute = 60000
-requests_per_day = 1000000
+requests_per_minute = {per_minute}
+requests_per_day = 1000000000
 [pacing]
 max_concurrent = {most}
 [retry]
-busy = ["5s"]
-no_answer = ["5s"]
+busy = []
+no_answer = []
 [hours]
 weekdays = "00:00-24:00"
 saturday = "00:00-24:00"
@@ -42,92 +40,98 @@ sunday = "00:00-24:00"
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What one run took. ``busy`` and ``refused`` are shares."""
+class Scene:
+    """A campaign: a list, slots, and a plan's requests a minute in real-time scale (0: no limit)."""
 
-    exit_code: int
+    contacts: int
+    slots: int
+    speed: float = 60.0
+    per_minute: int = 0
+
+    @property
+    def scaled_per_minute(self) -> int:
+        """The plan as the sandbox has to enforce it."""
+        return round(self.per_minute * self.speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one run took. ``busy`` and ``refused`` are shares; ``cpu_ms_per_call`` is between the first call and the end
+    of the last one, ``around_s`` is the processor time before and after: start-up, import, reports.
+    """
+
+    calls: int
     busy: float
     requests_per_call: float
     refused: float
     memory_mb: float
     cpu_ms_per_call: float
-    calls: int
+    around_s: float
     seconds: float
 
+    @property
+    def whole_ms_per_call(self) -> float:
+        """Processor time of the whole process per call."""
+        return self.cpu_ms_per_call + 1000 * self.around_s / self.calls
 
-def measure(contacts: int, slots: int, speed: float) -> Figures:
-    """Run one campaign and read the figures off the network's record and the ledger."""
+
+def campaign_text(url: str, slots: int, per_minute: int = 0) -> str:
+    """A campaign file: everybody once, at any hour. ``slots`` is the ceiling, ``per_minute`` 0 is no limit."""
+    return _CAMPAIGN.format(url=url, most=slots, per_minute=per_minute or _UNLIMITED)
+
+
+def measure(scene: Scene) -> Figures:
+    """Run the campaign with the runner."""
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        _write_list(home / "contacts.csv", contacts)
         store = home / "network.jsonl"
-        sandbox = _start_sandbox(slots, speed, store)
-        try:
-            assert sandbox.stdout is not None
-            url = sandbox.stdout.readline().strip()
-            (home / "campaign.toml").write_text(_CAMPAIGN.format(url=url, most=slots * 2))
-            started = time.monotonic()
-            runner = subprocess.Popen(
-                [sys.executable, "-m", "dialer", "run", "campaign.toml", "--quiet"],
-                cwd=home,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            _, status, used = os.wait4(runner.pid, 0)
-            runner.returncode = os.waitstatus_to_exitcode(status)
-            seconds = time.monotonic() - started
-        finally:
-            sandbox.send_signal(signal.SIGKILL)
-            sandbox.wait()
-            if sandbox.stdout is not None:
-                sandbox.stdout.close()
-        exchange = Exchange()
-        CallStore(store).load(exchange, time.time())
-        calls = list(exchange.calls.values())
-        requests, refused, creates = _ledger_figures(home / ".dialer" / "ledger.db")
-        return Figures(
-            exit_code=runner.returncode,
-            busy=slots_busy(calls, slots),
-            requests_per_call=requests / len(calls),
-            refused=refused / creates,
-            memory_mb=used.ru_maxrss / 1024,
-            cpu_ms_per_call=1000 * (used.ru_utime + used.ru_stime) / len(calls),
-            calls=len(calls),
-            seconds=seconds,
-        )
+        write_list(home / "contacts.csv", scene.contacts)
+        with sandbox(scene.slots, scene.speed, store, f"requests_per_minute={scene.scaled_per_minute}") as url:
+            text = campaign_text(url, scene.slots * 2, scene.scaled_per_minute)
+            (home / "campaign.toml").write_text(text, encoding="utf-8")
+            command = ["-m", "dialer", "run", "campaign.toml", "--quiet"]
+            usage = run(command, home, store=store, reports=home / "reports" / "bench")
+        assert usage.exit_code == 0, usage.complaints
+        requests, refused = ledger_figures(home / ".dialer" / "ledger.db")
+        return _figures(scene, store, requests, refused, usage)
 
 
-def slots_busy(calls: list[PretendCall], slots: int) -> float:
-    """The share of slot time in use from the first call until the last contact was called for the first time."""
-    first = min(call.created_at for call in calls)
-    dry = max(call.created_at for call in calls if call.nth == 0)
-    steps = [(call.created_at, 1) for call in calls] + [(call.ends_at(), -1) for call in calls] + [(dry, 0)]
-    live, used = 0, 0.0
-    for (moment, change), (then, _) in pairwise(sorted(steps)):
-        live += change
-        used += live * max(min(then, dry) - min(moment, dry), 0.0)
-    return used / (slots * (dry - first))
+def measure_peer(module: str, scene: Scene, most_s: float = 60.0) -> Figures:
+    """Run the campaign with a peer, for ``most_s`` seconds at most."""
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        store = home / "network.jsonl"
+        write_list(home / "contacts.csv", scene.contacts)
+        with sandbox(scene.slots, scene.speed, store, f"requests_per_minute={scene.scaled_per_minute}") as url:
+            flags = ["--slots", scene.slots, "--per-minute", scene.scaled_per_minute, "--most-seconds", most_s]
+            flags += ["--look-every", _LOOK_EVERY_S / scene.speed]
+            said, usage = peer(module, url, home / "contacts.csv", *flags, store=store)
+        return _figures(scene, store, int(said["requests"]), int(said["refused"]), usage)
 
 
-def _write_list(path: Path, contacts: int) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["phone", "note"])
-        for index in range(contacts):
-            writer.writerow([f"+1{212 + index // 7_000_000}{2_300_000 + index % 7_000_000}", f"row {index}"])
+def _figures(scene: Scene, store: Path, requests: int, refused: int, usage: Usage) -> Figures:
+    calls = recorded(store)
+    begun, ended = usage.first_call, usage.reports or usage.end
+    assert begun is not None
+    busy_s = ended.cpu_s - begun.cpu_s
+    return Figures(
+        calls=len(calls),
+        busy=slots_busy(calls, scene.slots),
+        requests_per_call=requests / len(calls),
+        refused=refused / (len(calls) + refused),
+        memory_mb=usage.end.memory_mb,
+        cpu_ms_per_call=1000 * busy_s / len(calls),
+        around_s=usage.end.cpu_s - busy_s,
+        seconds=ended.seconds - begun.seconds,
+    )
 
 
-def _start_sandbox(slots: int, speed: float, store: Path) -> subprocess.Popen[str]:
-    flags = ["--port", "0", "--slots", str(slots), "--speed", str(speed), "--store", str(store), "--seed", "11"]
-    command = [sys.executable, "-m", "dialer", "sandbox", *flags]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def _ledger_figures(path: Path) -> tuple[int, int, int]:
+def ledger_figures(path: Path) -> tuple[int, int]:
+    """Requests sent and creates refused for want of a slot, as the ledger has them."""
     db = sqlite3.connect(path)
     try:
-        requests = db.execute("SELECT sum(requests) FROM spent").fetchone()[0]
-        refused = db.execute("SELECT count(*) FROM attempt WHERE code = 'no_available_slots'").fetchone()[0]
-        return requests, refused, db.execute("SELECT count(*) FROM attempt").fetchone()[0]
+        requests: int = db.execute("SELECT sum(requests) FROM spent").fetchone()[0]
+        refused: int = db.execute("SELECT count(*) FROM attempt WHERE code = 'no_available_slots'").fetchone()[0]
+        return requests, refused
     finally:
         db.close()
