@@ -21,6 +21,7 @@ import httpx
 from pydantic import SecretStr
 
 from dialer.client.headers import AnswerNote, note, retry_after, wished_silence
+from dialer.client.oneshot import SENDING, OneShotTransport
 from dialer.client.transport import CoreTransport
 from dialer.core.errors import (
     CALL_NOT_FOUND,
@@ -65,7 +66,6 @@ _NEVER_SENT: Final = (
     httpx.UnsupportedProtocol,
 )
 """Proof where a transport tells nothing of its progress. Ours tells."""
-_SENDING: Final = "http11.send_request_headers.started"
 _Answer = TypeVar("_Answer")
 
 
@@ -92,9 +92,11 @@ class CallsClient:
         self._now = now
         self._traced = transport is None
         self._base_url = base_url.rstrip("/")
-        verify = httpx.create_ssl_context() if transport is None else None
-        self._pooled = self._http(transport or CoreTransport(verify=verify))
-        self._fresh = self._http(transport or CoreTransport(reuse=False, verify=verify))
+        if transport is None:
+            verify = httpx.create_ssl_context()
+            self._pooled, self._fresh = self._http(CoreTransport(verify)), self._http(OneShotTransport(verify))
+        else:
+            self._pooled = self._fresh = self._http(transport)
 
     def _http(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -264,7 +266,7 @@ class CallsClient:
 
         async def trace(event: str, _info: Mapping[str, Any]) -> None:
             nonlocal sending
-            if event == _SENDING and not sending:
+            if event == SENDING and not sending:
                 if not may_send():
                     raise _too_late()
                 sending = True

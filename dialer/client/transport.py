@@ -67,13 +67,13 @@ class _Body(httpx.AsyncByteStream):
 
 
 class CoreTransport(httpx.AsyncBaseTransport):
-    """One pool of HTTP/1.1 connections. ``reuse=False`` opens a fresh connection for every request."""
+    """One pool of HTTP/1.1 connections, kept for the next request."""
 
-    def __init__(self, *, reuse: bool = True, verify: ssl.SSLContext | None = None) -> None:
+    def __init__(self, verify: ssl.SSLContext) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=verify or httpx.create_ssl_context(),
-            max_connections=CONNECTIONS if reuse else None,
-            max_keepalive_connections=20 if reuse else 0,
+            ssl_context=verify,
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=20,
             keepalive_expiry=4.0,  # servers close idle connections after 5 s: be first
             retries=0,
         )
