@@ -1,41 +1,62 @@
-"""``python -m benchmarks``: run all benchmarks and print one table."""
+"""``python -m benchmarks``: measure everything and print one table, ours beside a peer or a limit of the same run."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import sqlite3
 import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
-from benchmarks.end_to_end import Figures, measure
+from benchmarks import days, real_time
+from benchmarks.table import Row, written
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+_MARKS = ("<!-- measured -->", "<!-- /measured -->")
+PARTS: dict[str, Callable[..., list[Row]]] = {
+    "days": days.rows,
+    "http": real_time.http,
+    "slots": real_time.many_slots,
+    "instant": real_time.instant,
+    "ledger": real_time.ledger,
+    "import": real_time.imports,
+}
 
 
 def main() -> int:
-    """Print what was measured, and on what."""
+    """Print the table; with ``--write``, put it into RESULTS.md as well."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--contacts", type=int, default=1000)
-    parser.add_argument("--slots", type=int, default=50)
-    parser.add_argument("--speed", type=float, default=60.0)
-    arguments = parser.parse_args()
-    figures = measure(arguments.contacts, arguments.slots, arguments.speed)
-    print(f"{arguments.contacts} contacts, {arguments.slots} slots, calls {arguments.speed:g} times shorter;")
-    print(f"a runner and a sandbox process on {platform.machine()}, Python {platform.python_version()}\n")
-    for line in rows(figures):
-        print(line)
-    return 0 if figures.exit_code == 0 else 1
+    parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be said again")
+    parser.add_argument("--quick", action="store_true", help="a smaller run, of less than two minutes")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {RESULTS.name}")
+    said = parser.parse_args()
+    begun, rows = time.monotonic(), []
+    for name in said.only or PARTS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows += PARTS[name](quick=said.quick)
+    took = f"Measured in {(time.monotonic() - begun) / 60:.0f} min on {machine()}."
+    print(f"\n{written(rows)}\n\n{took}")
+    if said.write:
+        write(RESULTS, rows, took)
+    return 0
 
 
-def rows(figures: Figures) -> list[str]:
-    """The table."""
-    return [
-        f"{'':<44}{'measured':>10}  wanted",
-        f"{'slots busy until the queue first runs dry':<44}{figures.busy:>10.1%}  >= 85 %",
-        f"{'requests per call':<44}{figures.requests_per_call:>10.2f}  <= 2.0",
-        f"{'creates refused for want of slots':<44}{figures.refused:>10.1%}",
-        f"{'peak memory of the runner':<44}{figures.memory_mb:>7.0f} MB  < 200 MB",
-        f"{'processor time of the runner per call':<44}{figures.cpu_ms_per_call:>7.2f} ms",
-        f"{'calls placed':<44}{figures.calls:>10}",
-        f"{'seconds in all':<44}{figures.seconds:>10.1f}",
-    ]
+def machine() -> str:
+    """What this was run on, without names."""
+    month = datetime.now(UTC).strftime("%B %Y")
+    versions = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    return f"{os.cpu_count()} cores of {platform.machine()}, {platform.system()}, {versions}, {month}"
+
+
+def write(results: Path, rows: Sequence[Row], took: str) -> None:
+    """Replace the measured part of ``results``; what was written by hand around it stays."""
+    before, _, rest = results.read_text("utf-8").partition(_MARKS[0])
+    _, _, after = rest.partition(_MARKS[1])
+    results.write_text(f"{before}{_MARKS[0]}\n{took}\n\n{written(rows)}\n{_MARKS[1]}{after}", "utf-8")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ class Figures:
     seconds: float
 
     @property
+    def per_s(self) -> float:
+        """Calls placed a second."""
+        return self.calls / self.seconds
+
+    @property
     def whole_ms_per_call(self) -> float:
         """Processor time of the whole process per call."""
         return self.cpu_ms_per_call + 1000 * self.around_s / self.calls

@@ -1,0 +1,95 @@
+"""The part of the table that is played in virtual time. Nothing in it hangs on how fast or how busy this machine is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from benchmarks.table import Row, at_least, at_most, below, count, decimal, seconds, share, times_at_least
+from benchmarks.virtual_time import DAY_S, Figures, Plan, measure, measure_peer
+
+_PEER = "peer (a)"
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """One campaign, played by the runner or by peer (a)."""
+
+    plan: Plan
+    contacts: int
+    peer: bool = False
+
+    def play(self) -> Figures:
+        """The figures. A game ends with its list, and at the latest with the day."""
+        return (measure_peer if self.peer else measure)(self.plan, self.contacts, most_s=DAY_S)
+
+
+_DAYS = (Plan(20, 600, 100_000), Plan(20, 300, 50_000), Plan(20, 60, 10_000))
+_HOURS = {Plan(1_000): 6_000, Plan(100): 4_000, Plan(100, 600): 4_000, Plan(20): 2_000, Plan(20, 600): 2_000}
+_TIGHT = {Plan(100, 60): 2_000}
+_ENOUGH = {Plan(20, 60, 10_000): 12_000}
+_MOST_OF_A_DAY = 48_000
+"""More people than twenty slots can call in a day."""
+
+
+def rows(*, quick: bool) -> list[Row]:
+    """All games, on all cores, the longest first. Quick: shorter lists, and no whole days."""
+    lists = {plan: contacts // (4 if quick else 1) for plan, contacts in {**_HOURS, **_TIGHT}.items()}
+    days = {} if quick else {plan: _ENOUGH.get(plan, _MOST_OF_A_DAY) for plan in _DAYS}
+    games = [Game(plan, contacts, peer) for plan, contacts in {**days, **lists}.items() for peer in (False, True)]
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        found = dict(zip(games, pool.map(Game.play, games), strict=True))
+    ours = {game.plan: figures for game, figures in found.items() if not game.peer}
+    theirs = {game.plan: figures for game, figures in found.items() if game.peer}
+    return [*_day_rows(ours, theirs), *_fuel_rows(ours, theirs), *_slot_rows(ours, theirs)]
+
+
+def _day_rows(ours: Mapping[Plan, Figures], theirs: Mapping[Plan, Figures]) -> list[Row]:
+    found = []
+    for plan in reversed(_DAYS):
+        if plan not in ours:
+            continue
+        what = f"calls in a day of 20 slots, {plan.per_minute} a minute and {plan.per_day:,} a day"
+        wanted = (at_least(6_000, "6,000"), times_at_least(6)) if plan.per_day == 10_000 else ()
+        found.append(Row(what, ours[plan].calls, count, theirs[plan].calls, _PEER, wanted))
+    return found
+
+
+def _fuel_rows(ours: Mapping[Plan, Figures], theirs: Mapping[Plan, Figures]) -> list[Row]:
+    found = []
+    wanted = {Plan(20): 1.7, Plan(100): 1.45, Plan(1_000): 1.35, Plan(100, 60): 1.15}
+    for plan, most in wanted.items():
+        place = _said(plan)
+        bound = at_most(most, f"{most:g}")
+        pair = (ours[plan], theirs[plan])
+        found.append(
+            Row(
+                f"requests per call, {place}",
+                pair[0].requests_per_call,
+                decimal,
+                pair[1].requests_per_call,
+                _PEER,
+                (bound,),
+            )
+        )
+        late = (at_most(2.5, "2.5 s"),) if not plan.per_minute else ()
+        found.append(Row(f"ends noticed after, {place}", pair[0].noticed_s, seconds, pair[1].noticed_s, _PEER, late))
+    return found
+
+
+def _slot_rows(ours: Mapping[Plan, Figures], theirs: Mapping[Plan, Figures]) -> list[Row]:
+    found = []
+    for plan, least in {Plan(20, 600): 0.95, Plan(100, 600): 0.93}.items():
+        bound = at_least(least, f"{least:.0%}".replace("%", " %"))
+        place = _said(plan)
+        found.append(Row(f"slots busy, {place}", ours[plan].busy, share, theirs[plan].busy, _PEER, (bound,)))
+        what = f"creates refused for want of slots, {place}"
+        found.append(Row(what, ours[plan].refused, share, wanted=(below(0.03, "3 %"),)))
+    return found
+
+
+def _said(plan: Plan) -> str:
+    return f"{plan.slots:,} slots, " + (f"{plan.per_minute} a minute" if plan.per_minute else "no other limit")
