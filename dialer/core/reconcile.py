@@ -160,13 +160,15 @@ def same_number(one: str | None, other: str) -> bool:
     """Whether two spellings name one number: digit by digit, a missing country code or trunk prefix aside."""
     if one is None:
         return False
+    if one == other:
+        return bool(_digits(one))
     shorter, longer = sorted((_digits(one).lstrip("0"), _digits(other).lstrip("0")), key=len)
     return shorter == longer or (len(shorter) >= _FULL_NUMBER and longer.endswith(shorter))
 
 
 def other_number(one: str | None, other: str) -> bool:
     """Whether ``one`` is readable and certainly another number than ``other``. A masked one proves nothing."""
-    return one is not None and _readable(one) and not same_number(one, other)
+    return one is not None and one != other and _readable(one) and not same_number(one, other)
 
 
 def _readable(phone: str) -> bool:

@@ -85,7 +85,7 @@ class SettlingCalls:
     def see(self, call: Call, now: float) -> tuple[Amend | Note | None, float | None]:
         """A look or a page shows an ended call again: what to remember of it, and the cost if that is news."""
         item = self._calls.get(call.id)
-        if item is None or not call.ended:
+        if item is None or call is item.call or not call.ended:
             return None, None
         corrected = call.status != item.call.status
         if corrected and now - item.ended_at > CORRECTED_WITHIN_S:

@@ -49,6 +49,10 @@ STATUS_STEPS: Final[dict[CallStatus, frozenset[CallStatus]]] = {
 """What may follow a status. A status nothing follows is final; nobody keeps a list of final statuses."""
 
 
+_REPEATED: Final = 3_000
+"""Calls of earlier pages that are remembered, so that they need not be read again."""
+
+
 def is_final(status: str) -> bool:
     """Whether a call with this status has ended. A status that is not known yet is never final."""
     return status in STATUS_STEPS and not STATUS_STEPS[CallStatus(status)]
@@ -96,6 +100,8 @@ def _text(value: object) -> object:
 
 def _encodable(text: str) -> str:
     """JSON may hold half a character; no file or database takes that."""
+    if text.isascii():
+        return text
     return text.encode("utf-8", "replace").decode()
 
 
@@ -238,22 +244,47 @@ def read_created(body: JsonObject) -> Call:
     return _read(Call, data)
 
 
-def read_page(body: JsonObject, *, page: int = 1) -> CallPage:
-    """A page of calls. Items that cannot be read are counted, the others kept."""
-    items = body.get("data")
-    if not isinstance(items, list):
-        raise Unreadable("'data' is not a list")
-    calls: list[Call] = []
-    for item in items:
+class PageReader:
+    """Reads pages of calls, one after the other. What a page repeats of an earlier one is not read again."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[JsonObject, Call]] = {}
+
+    def __call__(self, body: JsonObject, *, page: int = 1) -> CallPage:
+        """A page of calls. Items that cannot be read are counted, the others kept."""
+        items = body.get("data")
+        if not isinstance(items, list):
+            raise Unreadable("'data' is not a list")
+        calls = tuple(call for item in items if (call := self._call(item)) is not None)
+        return _page(body, items, calls, page)
+
+    def _call(self, item: Any) -> Call | None:
+        ident = item.get("id") if isinstance(item, dict) else None
+        known = self._read.get(ident) if isinstance(ident, str) else None
+        if known is not None and known[0] == item:
+            return known[1]
         try:
-            calls.append(Call.model_validate(item))
+            call = Call.model_validate(item)
         except ValidationError:
-            continue
+            return None
+        if isinstance(ident, str):
+            self._read[ident] = (item, call)
+            if len(self._read) > _REPEATED:
+                del self._read[next(iter(self._read))]
+        return call
+
+
+def read_page(body: JsonObject, *, page: int = 1) -> CallPage:
+    """A single page of calls. See :class:`PageReader`."""
+    return PageReader()(body, page=page)
+
+
+def _page(body: JsonObject, items: list[Any], calls: tuple[Call, ...], page: int) -> CallPage:
     raw = body.get("meta")
     meta: JsonObject = raw if isinstance(raw, dict) else {}
     total, number, per_page = (_number(meta.get(key)) for key in ("total", "page", "per_page"))
     return CallPage(
-        calls=tuple(calls),
+        calls=calls,
         total=None if total is None else int(total),
         page=page if number is None else int(number),
         per_page=max(len(items), 1) if not per_page or per_page < 1 else int(per_page),

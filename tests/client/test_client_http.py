@@ -696,7 +696,7 @@ def test_the_key_is_in_no_log_and_in_no_picture_of_the_client(caplog: pytest.Log
 
     said, server = through(ask, answers(200, PLACED), answers(200, PLACED), RESETS_AFTER_READING)
     assert {heard.headers["authorization"] for heard in server.heard} == {f"Bearer {KEY}"}
-    assert "httpx" in {record.name for record in caplog.records}
+    assert caplog.records
     assert KEY not in caplog.text
     assert KEY not in "\n".join(said)
 
