@@ -36,8 +36,8 @@ def main() -> int:
     said = parser.parse_args()
     begun, rows = time.monotonic(), []
     for name in said.only or PARTS:
-        print(f"{name} ...", file=sys.stderr, flush=True)
         rows += PARTS[name](quick=said.quick)
+        print(f"{name}: {time.monotonic() - begun:.0f} s so far", file=sys.stderr, flush=True)
     took = f"Measured in {(time.monotonic() - begun) / 60:.0f} min on {machine()}."
     print(f"\n{written(rows)}\n\n{took}")
     if said.write:

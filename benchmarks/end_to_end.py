@@ -56,11 +56,14 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one run took. ``busy`` and ``refused`` are shares; ``cpu_ms_per_call`` is between the first call and the end
-    of the last one, ``around_s`` is the processor time before and after: start-up, import, reports.
+    """What one run took. ``calls`` were placed, ``finished`` seen to their end; ``busy`` and ``refused`` are shares.
+
+    ``cpu_ms_per_call`` is for finished ones and between the first call and the end of the last; ``around_s`` is the
+    processor time before and after: start-up, import, reports.
     """
 
     calls: int
+    finished: int
     busy: float
     requests_per_call: float
     refused: float
@@ -71,13 +74,13 @@ class Figures:
 
     @property
     def per_s(self) -> float:
-        """Calls placed a second."""
-        return self.calls / self.seconds
+        """Calls finished a second."""
+        return self.finished / self.seconds
 
     @property
     def whole_ms_per_call(self) -> float:
-        """Processor time of the whole process per call."""
-        return self.cpu_ms_per_call + 1000 * self.around_s / self.calls
+        """Processor time of the whole process per finished call."""
+        return self.cpu_ms_per_call + 1000 * self.around_s / self.finished
 
 
 def campaign_text(url: str, slots: int, per_minute: int = 0) -> str:
@@ -97,8 +100,7 @@ def measure(scene: Scene) -> Figures:
             command = ["-m", "dialer", "run", "campaign.toml", "--quiet"]
             usage = run(command, home, store=store, reports=home / "reports" / "bench")
         assert usage.exit_code == 0, usage.complaints
-        requests, refused = ledger_figures(home / ".dialer" / "ledger.db")
-        return _figures(scene, store, requests, refused, usage)
+        return _figures(scene, store, *ledger_figures(home / ".dialer" / "ledger.db"), usage)
 
 
 def measure_peer(module: str, scene: Scene, most_s: float = 60.0) -> Figures:
@@ -111,32 +113,36 @@ def measure_peer(module: str, scene: Scene, most_s: float = 60.0) -> Figures:
             flags = ["--slots", scene.slots, "--per-minute", scene.scaled_per_minute, "--most-seconds", most_s]
             flags += ["--look-every", _LOOK_EVERY_S / scene.speed]
             said, usage = peer(module, url, home / "contacts.csv", *flags, store=store)
-        return _figures(scene, store, int(said["requests"]), int(said["refused"]), usage)
+        finished, requests, refused = (int(said[name]) for name in ("calls", "requests", "refused"))
+        return _figures(scene, store, finished, requests, refused, usage)
 
 
-def _figures(scene: Scene, store: Path, requests: int, refused: int, usage: Usage) -> Figures:
+def _figures(scene: Scene, store: Path, finished: int, requests: int, refused: int, usage: Usage) -> Figures:
     calls = recorded(store)
     begun, ended = usage.first_call, usage.reports or usage.end
-    assert begun is not None
+    assert begun is not None, "no call was placed"
+    assert finished, "no call was followed to its end"
     busy_s = ended.cpu_s - begun.cpu_s
     return Figures(
         calls=len(calls),
+        finished=finished,
         busy=slots_busy(calls, scene.slots),
         requests_per_call=requests / len(calls),
         refused=refused / (len(calls) + refused),
         memory_mb=usage.end.memory_mb,
-        cpu_ms_per_call=1000 * busy_s / len(calls),
+        cpu_ms_per_call=1000 * busy_s / finished,
         around_s=usage.end.cpu_s - busy_s,
         seconds=ended.seconds - begun.seconds,
     )
 
 
-def ledger_figures(path: Path) -> tuple[int, int]:
-    """Requests sent and creates refused for want of a slot, as the ledger has them."""
+def ledger_figures(path: Path) -> tuple[int, int, int]:
+    """Calls ended, requests sent and creates refused for want of a slot, as the ledger has them."""
     db = sqlite3.connect(path)
     try:
         requests: int = db.execute("SELECT sum(requests) FROM spent").fetchone()[0]
         refused: int = db.execute("SELECT count(*) FROM attempt WHERE code = 'no_available_slots'").fetchone()[0]
-        return requests, refused
+        ended: int = db.execute("SELECT count(*) FROM attempt WHERE state = 'ended'").fetchone()[0]
+        return ended, requests, refused
     finally:
         db.close()

@@ -18,22 +18,21 @@ from benchmarks.table import (
 )
 
 _NAMES = {SCRIPT: "peer (a)", QUEUE: "peer (b)"}
-_FEW = "with 1,000"
 
 
 def http(*, quick: bool) -> list[Row]:
     """The small plan on 20 slots, beside both peers."""
-    scene = Scene(200 if quick else 600, 20, per_minute=60)
+    scene = Scene(150 if quick else 600, 20, per_minute=60)
     return _beside("20 slots, 60 a minute, HTTP at 60 times the speed", scene, 60)
 
 
 def many_slots(*, quick: bool) -> list[Row]:
     """A thousand slots, so that processor time is the limit, beside what the peers get done in a while."""
-    scene = Scene(2_000 if quick else 8_000, 1_000)
+    scene = Scene(1_500 if quick else 8_000, 1_000)
     place = "1,000 slots, HTTP at 60 times the speed"
     ours = measure(scene)
-    script = measure_peer(SCRIPT, scene, 10 if quick else 30)
-    queue = measure_peer(QUEUE, scene, 10 if quick else 30)
+    script = measure_peer(SCRIPT, scene, 12 if quick else 30)
+    queue = measure_peer(QUEUE, scene, 12 if quick else 30)
     what = f"processor time per call, {place}"
     bound = (at_most(5.0, "5 ms"),)
     return [
@@ -65,7 +64,7 @@ def _pair(place: str, ours: Figures, theirs: Figures, name: str) -> list[Row]:
 
 def instant(*, quick: bool) -> list[Row]:
     """One runner against a server that answers at once."""
-    found = throughput.measure(3_000 if quick else 10_000, 2 if quick else 4, 5 if quick else 15)
+    found = throughput.measure(2_000 if quick else 10_000, 1 if quick else 4, 4 if quick else 15)
     place = "no slots, no plan, instant server"
     return [
         Row(f"calls a second, {place}", found.ours, rate, found.creates, "creates alone", (at_least(400, "400/s"),)),
@@ -78,7 +77,9 @@ def instant(*, quick: bool) -> list[Row]:
 def ledger(*, quick: bool) -> list[Row]:
     """A million contacts; quick: a tenth of them."""
     many = big_ledger.MILLION // (10 if quick else 1)
-    found = big_ledger.measure(many, rounds=1 if quick else 3)
+    rounds = 1 if quick else big_ledger.ROUNDS
+    found = big_ledger.measure(many, rounds=rounds)
+    few = f"with {big_ledger.few(rounds=rounds):,}"
     place = f"{many:,} contacts"
     return [
         Row(
@@ -86,10 +87,10 @@ def ledger(*, quick: bool) -> list[Row]:
             found.start.seconds,
             seconds,
             found.start_few.seconds,
-            _FEW,
+            few,
             (at_most(3.0, "3 s"),),
         ),
-        Row(f"processor time of that, {place}", found.start.cpu_s, seconds, found.start_few.cpu_s, _FEW),
+        Row(f"processor time of that, {place}", found.start.cpu_s, seconds, found.start_few.cpu_s, few),
         Row(f"peak memory while calling, {place}", found.memory_mb, megabytes, wanted=(at_most(200, "200 MB"),)),
         Row(f"the same with reports, {place}", found.memory_reports_mb, megabytes, wanted=(at_most(200, "200 MB"),)),
         Row(
@@ -97,7 +98,7 @@ def ledger(*, quick: bool) -> list[Row]:
             found.cpu_ms_many,
             milliseconds,
             found.cpu_ms_few,
-            _FEW,
+            few,
             (times_at_most(1.1),),
         ),
         Row(f"reports, {place}", found.report_s, seconds, found.report_limit_s, "csv alone"),
@@ -106,7 +107,7 @@ def ledger(*, quick: bool) -> list[Row]:
 
 def imports(*, quick: bool) -> list[Row]:
     """Importing a list."""
-    found = importing.measure(10_000 if quick else 30_000, 1 if quick else 3)
+    found = importing.measure(5_000 if quick else 30_000, 1 if quick else 3)
     scale = 100_000 / found.rows
     limit = found.limit_s * scale
     return [

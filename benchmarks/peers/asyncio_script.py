@@ -170,7 +170,8 @@ async def main() -> int:
     said = arguments()
     headers = {"Authorization": "Bearer rehearsal"}
     patience = httpx.Timeout(30, pool=None)  # with more slots than connections, requests queue for one
-    async with httpx.AsyncClient(base_url=said.url, headers=headers, timeout=patience) as client:
+    few = httpx.Limits(max_connections=20)  # five times as fast as the default 100: the pool costs their square
+    async with httpx.AsyncClient(base_url=said.url, headers=headers, timeout=patience, limits=few) as client:
         figures = await run(
             client,
             phones_in(said.contacts),
