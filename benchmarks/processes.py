@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_POLL_S = 0.004
+_POLL_S = 0.005
 _OURS = ("DIALER_", "SMARTALEX_")
 
 
@@ -98,32 +98,38 @@ def run(command: Sequence[str], home: Path, *, store: Path | None = None, report
         process = subprocess.Popen(
             [sys.executable, *command], cwd=home, env=environment(), stdout=subprocess.PIPE, stderr=errors, text=True
         )
-        first_call, reporting = _watch(process.pid, begun, store, reports)
-        end, exit_code, said = _ended(process, begun)
+        first_call, reporting, peak_mb = _watch(process.pid, begun, store, reports)
+        end, exit_code, said = _ended(process, begun, peak_mb)
         errors.seek(0)
         return Usage(exit_code, end, said, errors.read()[-2000:], first_call, reporting)
 
 
-def _watch(pid: int, begun: float, store: Path | None, reports: Path | None) -> tuple[Moment | None, Moment | None]:
-    size = store.stat().st_size if store is not None and store.exists() else 0
+def _watch(
+    pid: int, begun: float, store: Path | None, reports: Path | None
+) -> tuple[Moment | None, Moment | None, float]:
+    """The two turning points, and the peak memory of a process that then has ended."""
+    size, peak_mb = store.stat().st_size if store is not None and store.exists() else 0, 0.0
     first_call = reporting = None
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         time.sleep(_POLL_S)
+        now = _moment(pid, begun)
+        if now is None:
+            continue
+        peak_mb = now.memory_mb
         if first_call is None and store is not None and store.exists() and store.stat().st_size > size:
-            first_call = _moment(pid, begun)
+            first_call = now
         if reporting is None and reports is not None and reports.is_dir() and any(reports.iterdir()):
-            reporting = _moment(pid, begun)
-    return first_call, reporting
+            reporting = now
+    return first_call, reporting, peak_mb
 
 
-def _ended(process: subprocess.Popen[str], begun: float) -> tuple[Moment, int, str]:
-    _, status, used = os.wait4(process.pid, 0)
+def _ended(process: subprocess.Popen[str], begun: float, peak_mb: float) -> tuple[Moment, int, str]:
+    _, status, used = os.wait4(process.pid, 0)  # its ru_maxrss would count what we had when it was forked
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.stdout is not None
     said = process.stdout.read()
     process.stdout.close()
-    end = Moment(time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-    return end, process.returncode, said
+    return Moment(time.monotonic() - begun, used.ru_utime + used.ru_stime, peak_mb), process.returncode, said
 
 
 def _moment(pid: int, begun: float) -> Moment | None:
