@@ -13,16 +13,27 @@ from typing import Final
 RETRY_AFTER_LEAST_S: Final = 1.0
 RETRY_AFTER_MOST_S: Final = 900.0
 _EPOCH_FROM: Final = 1e9
+_WINDOW_MOST_S: Final = 31 * 86_400.0
 """A reset above this is a moment, below it a length."""
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a limit header says: requests ``left``, and in how many seconds they are counted anew."""
+
+    left: float
+    reset_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerNote:
-    """Beside the answer itself: bounds of the API's clock minus ours, and a wish for silence, in seconds, if any."""
+    """Beside the answer itself: bounds of the API's clock minus ours, a wish for silence, in seconds, if any, and what
+    the API says that is left of its limit."""
 
     skew_low_s: float | None = None
     skew_high_s: float | None = None
     hold_s: float | None = None
+    allowance: Allowance | None = None
 
 
 def http_date(text: str | None) -> float | None:
@@ -54,21 +65,28 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     return min(max(wait_s, RETRY_AFTER_LEAST_S), RETRY_AFTER_MOST_S)
 
 
-def wished_silence(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the limit resets, where a limit header says that nothing is left.
+def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
+    """What the limit headers say, the tightest where there are several; None without any.
 
     Reads the families ``X-RateLimit-Remaining``/``-Reset``, ``RateLimit-Remaining``/``-Reset`` and the draft's
     ``RateLimit: "default";r=0;t=30``.
     """
+    found = []
     for prefix in ("x-ratelimit-", "ratelimit-", "x-rate-limit-"):
         left, reset = _number(headers.get(prefix + "remaining")), _number(headers.get(prefix + "reset"))
-        if left is not None and left <= 0 and reset is not None:
-            return _bounded(reset - now if reset > _EPOCH_FROM else reset)
-    draft = headers.get("ratelimit", "")
-    left_match, reset_match = re.search(r"\br=(\d+)", draft), re.search(r"\bt=(\d+)", draft)
-    if left_match and reset_match and float(left_match[1]) == 0:
-        return _bounded(float(reset_match[1]))
-    return None
+        if left is not None and reset is not None:
+            found.append(Allowance(left, min(reset - now if reset > _EPOCH_FROM else reset, _WINDOW_MOST_S)))
+    for policy in headers.get("ratelimit", "").split(","):
+        left_match, reset_match = re.search(r"\br=(\d+)", policy), re.search(r"\bt=(\d+)", policy)
+        if left_match and reset_match:
+            found.append(Allowance(float(left_match[1]), min(float(reset_match[1]), _WINDOW_MOST_S)))
+    return min(found, key=lambda item: max(item.left, 0.0) / max(item.reset_s, 1e-3), default=None)
+
+
+def wished_silence(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the limit resets, where a limit header says that nothing is left."""
+    told = allowance(headers, now)
+    return _bounded(told.reset_s) if told is not None and told.left <= 0 else None
 
 
 def _bounded(wait_s: float) -> float | None:
@@ -88,6 +106,8 @@ def note(headers: Mapping[str, str], asked_at: float, came_at: float, status: in
     hold_s = wished_silence(headers, came_at)
     if hold_s is None and status == 503:
         hold_s = retry_after(headers, came_at)
+    told = allowance(headers, came_at)
+    left = told if told is not None and told.left > 0 and told.reset_s > 0 else None
     if date is None:
-        return AnswerNote(hold_s=hold_s)
-    return AnswerNote(date - came_at, date + 1.0 - asked_at, hold_s)
+        return AnswerNote(hold_s=hold_s, allowance=left)
+    return AnswerNote(date - came_at, date + 1.0 - asked_at, hold_s, left)

@@ -18,6 +18,8 @@ LATE_IDLE_SHARE: Final = 0.2
 LATE_IDLE_MOST_S: Final = 7.5
 LOOKS: Final = 0.85
 """Looks a call that are always worth it while people wait for slots, with twenty slots or more."""
+LOOKS_ALONE: Final = 6.0
+"""The same where the list cannot be used, and each call is looked at by itself."""
 FEWEST_LOOKS: Final = 0.06
 """Looks a call where requests are all that is short: a page shows a dozen ends or more."""
 SHORT_LOOKS: Final = 0.08
@@ -44,6 +46,8 @@ class Needs:
     """The mean length of a call."""
     slots: int
     """How many calls may be live as far as is known."""
+    listed: bool
+    """Whether one request shows many calls."""
     waiting: bool
     """Whether people are due and not dialed yet."""
     per_minute: float
@@ -61,13 +65,13 @@ def wish(needs: Needs) -> Wish:
     most = _affordable_today(needs)
     if not needs.waiting:
         return Wish(min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S), most if most < LOOKS else IDLE_LOOKS)
-    looks = min(_worth_it(needs.slots), most, max(_affordable_this_minute(needs), SHORT_LOOKS))
+    looks = min(_worth_it(needs), most, max(_affordable_this_minute(needs), SHORT_LOOKS))
     return Wish(min(LATE_SHARE * needs.mean_s, LATE_MOST_S), looks)
 
 
-def _worth_it(slots: int) -> float:
+def _worth_it(needs: Needs) -> float:
     """With few slots a page shows few calls, so a look tells less."""
-    return LOOKS * max(1.0, sqrt(20.0 / max(slots, 1)))
+    return LOOKS * max(1.0, sqrt(20.0 / max(needs.slots, 1))) if needs.listed else LOOKS_ALONE
 
 
 def _affordable_this_minute(needs: Needs) -> float:
@@ -77,7 +81,7 @@ def _affordable_this_minute(needs: Needs) -> float:
 
 def _affordable_today(needs: Needs) -> float:
     """Looks a call for which the day's requests suffice; where they never do, the fewest that use them up today."""
-    looks = _worth_it(needs.slots)
+    looks = _worth_it(needs)
     if needs.wanted * (1.0 + looks) <= needs.left_today:
         return inf
     slots = max(needs.slots, 1)

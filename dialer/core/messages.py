@@ -94,7 +94,17 @@ class ClockSet:
     by_s: float
 
 
-Fact = Accepted | NotAccepted | CallSeen | PageSeen | RequestFailed | ServerClock | HoldWished | ClockSet
+@dataclass(frozen=True, slots=True)
+class AllowanceTold:
+    """The API says how many requests are left, and when (UTC seconds) they are counted anew."""
+
+    left: float
+    reset_at: float
+
+
+Fact = (
+    Accepted | NotAccepted | CallSeen | PageSeen | RequestFailed | ServerClock | HoldWished | AllowanceTold | ClockSet
+)
 
 # --- orders -------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from typing import Final
 from dialer.core.chance import chance
 
 DAY_S: Final = 86_400.0
+LONG_WINDOW_S: Final = 600.0
+"""A limit that is counted over longer than this is a quota to husband; a shorter one, a pace to keep."""
 CREATES_PER_PROBE: Final = 110.0
 """In the long run about so many calls are placed for each probe above a ceiling that stands still."""
 
@@ -192,12 +194,23 @@ class Agents:
 
 @dataclass(slots=True)
 class Requests:
-    """The day's quota and the API's wish for silence. The minute's limit is kept by the runner's limiter."""
+    """The day's quota, the API's wish for silence, and what its limit headers say is left.
+
+    The minute's limit of the plan is kept by the runner's limiter; where the API says that less is left, because the
+    plan is smaller than was thought or others use the key, requests are spread until its count begins anew.
+    """
 
     per_day: int
     spent: int = 0
     day: int = -1
     hush: Pause = field(default_factory=lambda: Pause(2.0, 60.0, "hush"))
+    _quota: float = float("inf")
+    """Left of a limit that is counted over hours, as the API told, less what was spent since."""
+    _quota_until: float = float("-inf")
+    _pace_s: float = 0.0
+    """Seconds a request, as long as ``_paced_until`` is not over."""
+    _paced_until: float = float("-inf")
+    _next_at: float = float("-inf")
 
     def turn(self, now: float) -> None:
         """A new day (UTC) has a new quota."""
@@ -205,10 +218,26 @@ class Requests:
         if day > self.day:  # a clock that was set back gives no second quota
             self.spent = 0 if self.day >= 0 else self.spent
             self.day = day
+        if now >= self._quota_until:
+            self._quota = float("inf")
+
+    def spend(self, count: int, now: float) -> None:
+        """So many requests leave now."""
+        self.spent += count
+        self._quota -= count
+        if now < self._paced_until:
+            self._next_at = max(self._next_at, now) + count * self._pace_s
+
+    def told(self, now: float, left: float, reset_at: float) -> None:
+        """The API says how many requests are left until a moment."""
+        if reset_at - now > LONG_WINDOW_S:
+            self._quota, self._quota_until = left, reset_at
+        else:
+            self._pace_s, self._paced_until = (reset_at - now) / max(left, 1.0), reset_at
 
     def left(self) -> int:
         """Requests left of the day."""
-        return max(self.per_day - self.spent, 0)
+        return int(max(min(self.per_day - self.spent, self._quota), 0))
 
     def limited(self, now: float, retry_after_s: float | None) -> None:
         """The API said 429: nothing leaves until it allows, or for a growing pause where it does not say."""
@@ -220,10 +249,18 @@ class Requests:
             self.hush.until = max(self.hush.until, now + retry_after_s)
 
     def opens_at(self, now: float) -> float:
-        """When a request may leave: now, or after the silence, or when the next day begins."""
-        if not self.left():
-            return max(self.hush.until, self.next_day_at(now))
-        return max(self.hush.until, now)
+        """When a request may leave: now, or after the silence, or when the next count begins."""
+        opens_at = max(self.hush.until, now, min(self._next_at, self._paced_until))
+        if self.left():
+            return opens_at
+        return max(opens_at, self._quota_until if self._quota < 1 else self.next_day_at(now))
+
+    def shift(self, by_s: float) -> None:
+        """The clock was set."""
+        self.hush.shift(by_s)
+        self._quota_until += by_s
+        self._paced_until += by_s
+        self._next_at += by_s
 
     @staticmethod
     def next_day_at(now: float) -> float:

@@ -15,6 +15,10 @@ AWAITED_LOOKS: Final = 3
 """So many of these looks hold up the end of a run; the last one comes only to a run that goes on."""
 CORRECTED_WITHIN_S: Final = 60.0
 """How long the API may correct a final status."""
+ENOUGH: Final = 8
+"""After so many calls that told no more at any look, the API seems not to tell: one at a time is still asked about."""
+_LONGER: Final = 1.2
+_FADES: Final = 0.9
 KEPT_S: Final = 660.0
 _DETAILS: Final = ("cost", "duration_s", "sentiment")
 
@@ -29,9 +33,9 @@ class Settling:
     looks: int = 0
     told_late: bool = False
 
-    def next_look_at(self) -> float:
-        """When its details are asked for again."""
-        return self.ended_at + LOOKS_AFTER_S[self.looks]
+    def next_look_at(self, usual_s: float) -> float:
+        """When its details are asked for again; not before they usually come by themselves, with a page."""
+        return self.ended_at + max(LOOKS_AFTER_S[self.looks], usual_s)
 
 
 class SettlingCalls:
@@ -41,11 +45,15 @@ class SettlingCalls:
         self._calls: dict[str, Settling] = {}
         self._thin: dict[str, Settling] = {}
         self._of_lead: dict[int, Settling] = {}
+        self._fruitless = 0
+        """Calls in a row that told no more at any look."""
+        self._usual_s = 0.0
+        """How long after an end its details came, of late."""
 
     def add(self, attempt: Attempt, call: Call, now: float) -> None:
         """A call has ended; ``attempt`` holds its lead as it is from now on."""
         item = self._calls[call.id] = self._of_lead[attempt.lead.id] = Settling(attempt, call, now)
-        if is_thin(call):
+        if is_thin(call) and (self._fruitless < ENOUGH or not self._thin):
             self._thin[call.id] = item
 
     def dialed_again(self, lead_id: int) -> None:
@@ -70,15 +78,16 @@ class SettlingCalls:
 
     def next_looks_at(self) -> list[float]:
         """When details are asked for again."""
-        return [item.next_look_at() for item in self._thin.values()]
+        return [item.next_look_at(self._usual_s) for item in self._thin.values()]
 
     def next_look(self, now: float) -> Look | None:
         """A look at a call that ended without telling its details, if one is due."""
         for call_id, item in self._thin.items():
-            if now >= item.next_look_at():
+            if now >= item.next_look_at(self._usual_s):
                 item.looks += 1
                 if item.looks >= len(LOOKS_AFTER_S):
                     del self._thin[call_id]
+                    self._fruitless += 1
                 return Look(call_id)
         return None
 
@@ -101,8 +110,13 @@ class SettlingCalls:
         state = self._moves(item, call) if corrected else None
         item.call = call
         if not is_thin(call):
-            self._thin.pop(call.id, None)
+            self._came(call.id, now - item.ended_at)
         return Amend(item.attempt, call, now, state), news
+
+    def _came(self, call_id: str, after_s: float) -> None:
+        if self._thin.pop(call_id, None) is not None:
+            self._fruitless = 0
+            self._usual_s = max(_LONGER * after_s, _FADES * self._usual_s)
 
     @staticmethod
     def _moves(item: Settling, call: Call) -> LeadState | None:

@@ -17,7 +17,7 @@ from dialer.core.campaign import Rules
 from dialer.core.caps import Purse
 from dialer.core.catchup import CatchUp
 from dialer.core.doubts import Absent, Bound, Doubts
-from dialer.core.fuel import Needs, Wish, wish
+from dialer.core.fuel import LOOKS, Needs, Wish, wish
 from dialer.core.halts import (
     Halt,
     clocks_differ,
@@ -44,6 +44,7 @@ from dialer.core.lifecycle import (
 from dialer.core.lines import HANG_UP_AGAIN_S, Line, Lines
 from dialer.core.messages import (
     Accepted,
+    AllowanceTold,
     Amend,
     CallSeen,
     Change,
@@ -265,7 +266,7 @@ class Switchboard:
                 orders.append(order)
         self._hand = []
         if orders:
-            self.requests.spent += len(orders)
+            self.requests.spend(len(orders), now)
             self.tally.requests += len(orders)
             self._changes.append(Spend(len(orders), now))
         return orders
@@ -293,8 +294,12 @@ class Switchboard:
             self._strangers.next_look()
             or self.tracker.next_straggler(now)
             or self.doubts.next_order(now)
-            or self._settling.next_look(now)
+            or (self._settling.next_look(now) if self._spares_requests(now) else None)
         )
+
+    def _spares_requests(self, now: float) -> bool:
+        """Whether requests may go into what a campaign can do without: none that people wait for a call with."""
+        return not self.backlog or self._wish(now).looks >= LOOKS
 
     def _wish(self, now: float) -> Wish:
         """What a look may cost now."""
@@ -302,6 +307,7 @@ class Switchboard:
             Needs(
                 mean_s=self.tracker.mean_s,
                 slots=self.slots.ceiling(),
+                listed=self.tracker.listing.believed(now),
                 waiting=self.backlog and not self.stopping,
                 per_minute=self.rules.requests_per_minute,
                 left_today=self.requests.left() - self._kept_for_looks(),
@@ -436,6 +442,8 @@ class Switchboard:
                 self._clock_set(fact.by_s, now)
             case HoldWished():
                 self.requests.hush.until = max(self.requests.hush.until, fact.until)
+            case AllowanceTold():
+                self.requests.told(now, fact.left, fact.reset_at)
 
     def _clock_set(self, by_s: float, now: float) -> None:
         """Everything measured on this machine's clock moves along; due times are UTC and stay."""
@@ -445,7 +453,7 @@ class Switchboard:
         for part in (*parts, self._strangers, self.catch_up):
             part.shift(by_s)
         self.breaker.pause.shift(by_s)
-        self.requests.hush.shift(by_s)
+        self.requests.shift(by_s)
 
     def stop(self) -> None:
         """No new calls; live ones are followed to their end."""

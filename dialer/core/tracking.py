@@ -237,7 +237,7 @@ class Tracker:
         return self._curves
 
     def _grouped(self, now: float) -> list[Group]:
-        """Calls by the request that shows them; those too young for the list, and those asked for, are left out."""
+        """Calls by the request that shows them: alone where they are too young for the list; none twice at once."""
         groups = []
         pages: dict[int, list[str]] = {}
         believed, listing = self.listing.believed(now), self.listing
@@ -245,9 +245,9 @@ class Tracker:
         for call in self.calls.values():
             if call.looking or call.call_id in asked:
                 continue
-            if not believed or call.misses >= MISSES:
+            if not believed or call.misses >= MISSES or now - call.placed_at < listing.lag_s:
                 groups.append(Group(None, [call.call_id]))
-            elif now - call.placed_at >= listing.lag_s:
+            else:
                 page = listing.page_of(self._position(call), self._placed)
                 pages.setdefault(page, []).append(call.call_id)
         for page, calls in pages.items():

@@ -235,8 +235,10 @@ UPDATE lead SET disposition = :disposition
 WHERE id = :lead AND submissions = (SELECT number FROM attempt WHERE key = :attempt);
 
 -- :name postpone_zone
-UPDATE lead SET due_at = :until
-WHERE campaign_id = :campaign AND zone IS :zone AND state IN ('queued', 'waiting') AND due_at < :until;
+UPDATE lead SET due_at = :until WHERE id IN (
+    SELECT id FROM lead
+    WHERE campaign_id = :campaign AND zone IS :zone AND state IN ('queued', 'waiting') AND due_at < :until
+    ORDER BY due_at LIMIT :most);
 
 -- :name postpone_lead
 UPDATE lead SET due_at = :until WHERE id = :lead AND state IN ('queued', 'waiting');

@@ -19,6 +19,7 @@ from dialer.core.errors import ExitCode, LedgerHeld
 from dialer.core.lifecycle import LeadState
 from dialer.core.messages import (
     Accepted,
+    AllowanceTold,
     Change,
     ClockSet,
     Fact,
@@ -258,6 +259,9 @@ class Runner:
             self._inbox.append(ServerClock(note.skew_low_s, note.skew_high_s))
         if note.hold_s is not None:
             self._inbox.append(HoldWished(self._clock.wall() + note.hold_s))
+        if note.allowance is not None:
+            reset_at = self._clock.wall() + note.allowance.reset_s
+            self._inbox.append(AllowanceTold(note.allowance.left, reset_at))
 
     # --- waiting ----------------------------------------------------------------------------------------------------
 

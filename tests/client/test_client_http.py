@@ -22,7 +22,7 @@ import pytest
 from pydantic import SecretStr
 
 from dialer.client import CallsClient
-from dialer.client.headers import AnswerNote, note, retry_after, wished_silence
+from dialer.client.headers import Allowance, AnswerNote, note, retry_after, wished_silence
 from dialer.client.transport import CONNECTIONS
 from dialer.core.errors import (
     ApiError,
@@ -796,7 +796,23 @@ def test_a_slow_answer_widens_the_bounds_of_the_clock() -> None:
     ],
 )
 def test_a_limit_that_is_used_up_asks_for_silence(headers: dict[str, str], hold_s: float | None) -> None:
-    assert noted(headers) == AnswerNote(hold_s=hold_s)
+    assert noted(headers).hold_s == hold_s
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"X-RateLimit-Remaining": "30", "X-RateLimit-Reset": "12"}, Allowance(30, 12)),
+        ({"RateLimit-Remaining": "7", "RateLimit-Reset": str(NOON + 40)}, Allowance(7, 40)),
+        ({"RateLimit": '"minute";r=50;t=30, "day";r=100;t=80000'}, Allowance(100, 80_000)),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "12"}, None),
+        ({"X-RateLimit-Remaining": "5", "X-RateLimit-Reset": "inf"}, Allowance(5, 31 * 86_400)),
+        ({"X-RateLimit-Remaining": "5"}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_left_of_a_limit_is_told_the_tightest_first(headers: dict[str, str], told: Allowance | None) -> None:
+    assert noted(headers).allowance == told
 
 
 def test_a_refusal_tells_the_time_and_the_limits_as_well() -> None:

@@ -8,9 +8,18 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.core.fuel import FEWEST_LOOKS, LATE_IDLE_MOST_S, LOOKS, SHORT_LOOKS, Needs, wish
+from dialer.core.fuel import FEWEST_LOOKS, LATE_IDLE_MOST_S, LOOKS, LOOKS_ALONE, SHORT_LOOKS, Needs, wish
 
-RICH = Needs(mean_s=40.0, slots=20, waiting=True, per_minute=6000, left_today=1_000_000, wanted=5000, day_s=12 * 3600)
+RICH = Needs(
+    mean_s=40.0,
+    slots=20,
+    listed=True,
+    waiting=True,
+    per_minute=6000,
+    left_today=1_000_000,
+    wanted=5000,
+    day_s=12 * 3600,
+)
 
 
 def test_with_requests_to_spare_an_end_is_noticed_within_a_few_hundredths_of_a_call() -> None:
@@ -27,6 +36,11 @@ def test_where_nobody_waits_for_a_slot_looks_are_saved() -> None:
 
 def test_with_few_slots_a_look_tells_less_and_more_of_them_are_allowed() -> None:
     assert wish(replace(RICH, slots=5)).looks == 2 * LOOKS
+
+
+def test_where_the_list_cannot_be_used_each_call_may_be_looked_at_as_often_as_requests_allow() -> None:
+    assert wish(replace(RICH, listed=False)).looks == LOOKS_ALONE
+    assert wish(replace(RICH, listed=False, per_minute=60)).looks == 1.0
 
 
 def test_where_the_minutes_requests_fill_no_more_than_half_the_slots_almost_all_go_into_creates() -> None:
@@ -53,14 +67,15 @@ def test_the_days_last_calls_need_no_saving_where_the_list_ends_first() -> None:
     st.floats(0.01, 1e4),
     st.integers(0, 10_000),
     st.booleans(),
+    st.booleans(),
     st.floats(0.1, 1e6),
     st.integers(-20, 10**7),
     st.integers(0, 10**7),
     st.floats(-10, 86_400),
 )
 def test_whatever_a_campaign_has_some_look_is_allowed(
-    mean_s: float, slots: int, waiting: bool, per_minute: float, left: int, wanted: int, day_s: float
+    mean_s: float, slots: int, listed: bool, waiting: bool, per_minute: float, left: int, wanted: int, day_s: float
 ) -> None:
-    found = wish(Needs(mean_s, slots, waiting, per_minute, left, wanted, day_s))
+    found = wish(Needs(mean_s, slots, listed, waiting, per_minute, left, wanted, day_s))
     assert 0 < found.looks < inf
     assert 0 < found.late_s < inf

@@ -348,6 +348,34 @@ def test_silence_and_an_empty_day_both_have_to_pass() -> None:
     assert requests.opens_at(late) == MIDNIGHT + DAY_S
 
 
+def test_what_the_api_says_is_left_is_spread_until_it_counts_anew() -> None:
+    requests = Requests(10_000)
+    requests.told(NOW, 30, NOW + 60)
+    assert requests.opens_at(NOW) == NOW
+    requests.spend(1, NOW)
+    assert requests.opens_at(NOW) == NOW + 2
+    requests.spend(1, NOW + 10)
+    assert requests.opens_at(NOW + 10) == NOW + 12
+    requests.spend(40, NOW + 50)
+    assert requests.opens_at(NOW + 50) == NOW + 60, "then the count begins anew"
+    assert requests.opens_at(NOW + 61) == NOW + 61
+    assert requests.left() == 10_000 - 42
+
+
+def test_a_limit_that_is_counted_over_hours_is_a_quota_beside_our_own() -> None:
+    requests = Requests(10_000)
+    requests.turn(NOW)
+    requests.told(NOW, 100, NOW + 7200)
+    assert requests.left() == 100
+    requests.spend(60, NOW)
+    assert requests.left() == 40
+    assert requests.opens_at(NOW) == NOW
+    requests.spend(40, NOW)
+    assert requests.opens_at(NOW) == NOW + 7200
+    requests.turn(NOW + 7200)
+    assert requests.left() == 9_900
+
+
 def test_a_clock_set_back_over_midnight_gives_nobody_a_second_quota() -> None:
     requests = Requests(100)
     requests.turn(MIDNIGHT + 5)
