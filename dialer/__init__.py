@@ -6,7 +6,7 @@ enforces it.
 ====== ==============================================================================================
 floor  rooms
 ====== ==============================================================================================
-0      ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance``
+0      ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance`` ``core.columns``
 1      ``core.messages`` ``core.lengths`` ``core.fuel`` ``core.listing`` · ``rehearsal.script``
 2      ``rehearsal.exchange`` · ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking``
        ``core.reconcile`` ``core.lines`` ``core.settling`` ``core.halts`` ``core.trust``

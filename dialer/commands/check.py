@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from dialer.commands.common import Options, ledger_path, length, local_time, masked, plural, sandbox_rules
+from dialer.commands.common import Options, ledger_path, length, local_time, masked, plain, plural, sandbox_rules
+from dialer.commands.importing import import_progress
 from dialer.core.campaign import Campaign, load_campaign
 from dialer.core.errors import ContactsError, ExitCode
 from dialer.intake import Intake
@@ -26,18 +27,19 @@ def check(path: Path, options: Options) -> int:
     rejected: Counter[str] = Counter()
     examples: list[str] = []
     contacts: dict[str, NewContact] = {}
-    for row in intake.read(now):
-        if not isinstance(row, NewContact):
-            reason, detail, number = row.reason, row.detail, row.row_number
-        elif row.phone in contacts:
-            reason, number = "duplicate", row.row_number
-            detail = f"{masked(row.phone)} is already in row {contacts[row.phone].row_number}"
-        else:
-            contacts[row.phone] = row
-            continue
-        rejected[reason] += 1
-        if len(examples) < EXAMPLES:
-            examples.append(f"    row {number}: {reason}: {detail}")
+    with import_progress() as progress:
+        for row in intake.read(now, progress):
+            if not isinstance(row, NewContact):
+                reason, detail, number = row.reason, row.detail, row.row_number
+            elif row.phone in contacts:
+                reason, number = "duplicate", row.row_number
+                detail = f"{masked(row.phone)} is already in row {contacts[row.phone].row_number}"
+            else:
+                contacts[row.phone] = row
+                continue
+            rejected[reason] += 1
+            if len(examples) < EXAMPLES:
+                examples.append(plain(f"    row {number}: {reason}: {detail}"))
     write = sys.stdout.write
     write(f"campaign    {campaign.name}: {path} is in order\n")
     write(_columns(intake, contacts))
@@ -56,14 +58,11 @@ def check(path: Path, options: Options) -> int:
 def _columns(intake: Intake, contacts: dict[str, NewContact]) -> str:
     lines: list[str] = []
     for file in intake.files:
-        mapping = file.mapping
-        roles = dict.fromkeys(mapping.phone, "phone")
-        for role in ("first_name", "last_name", "name", "timezone"):
-            header = getattr(mapping, role)
-            if header is not None:
-                roles[header] = role
-        said = ", ".join(f"{header} -> {roles.get(header, 'metadata')}" for header in file.table.headers)
-        lines.append(f"list        {file.table.path}\ncolumns     {said}\n")
+        said = ", ".join(f"{column.header} -> {column.role}" for column in file.mapping.columns)
+        lines.append(f"list        {plain(file.table.shown)}\ncolumns     {plain(said)}\n")
+    lines += [f"note        {plain(note.text)}\n" for note in intake.notes]
+    kindly = ", ".join(f"{count:,} {code}" for code, count in intake.tally.notes.most_common())
+    lines += [f"read kindly {kindly}\n"] if kindly else []
     samples = ", ".join(masked(phone) for phone in list(contacts)[:2])
     return "".join(lines) + (f"numbers     {samples}, ...\n" if samples else "")
 

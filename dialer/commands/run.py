@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from dialer.client import CallsClient
 from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural, sandbox_rules
 from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
+from dialer.commands.importing import import_progress, loud
 from dialer.commands.preflight import Hearing, changed, check_account, check_horizon, confirm, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerUnusable, UserError
@@ -30,7 +31,6 @@ from dialer.reports.files import make_private_dir
 from dialer.runner import Runner, RunResult
 from dialer.runner.clock import SystemClock
 
-TELL_EVERY_S: Final = 2.0
 SAME_KEY_S: Final = 0.5
 """Two interrupts this close are one press of Ctrl-C, told by the terminal and by a wrapper."""
 
@@ -64,7 +64,7 @@ def run(path: Path, flags: RunOptions, options: Options) -> int:
         for item in news:
             display.notice(f"Changed since the last run: {item}")
         tell_healed(ledger, display)
-        _tell_intake(intake.enroll(ledger, record, now, _teller(display)), display)
+        _enroll(intake, ledger, record, display)
         return _run(campaign, record, ledger, key, display, flags)
     finally:
         ledger.close()
@@ -85,22 +85,18 @@ def resume(name: str | None, flags: RunOptions, options: Options) -> int:
         display = choose_display(quiet=options.quiet)
         tell_healed(ledger, display)
         if not record.intake:
-            _tell_intake(Intake(campaign).enroll(ledger, record, time.time(), _teller(display)), display)
+            _enroll(Intake(campaign), ledger, record, display)
         return _run(campaign, record, ledger, key, display, flags)
     finally:
         ledger.close()
 
 
-def _teller(display: BarDisplay | PlainDisplay) -> Callable[[int], None]:
-    told_at = time.monotonic()
-
-    def tell(rows: int) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at >= TELL_EVERY_S:
-            told_at = time.monotonic()
-            display.notice(f"Contacts: {rows:,} rows read")
-
-    return tell
+def _enroll(intake: Intake, ledger: SqliteLedger, record: CampaignRecord, display: BarDisplay | PlainDisplay) -> None:
+    for line in loud(intake.notes):
+        display.notice(line)
+    with import_progress(display) as progress:
+        result = intake.enroll(ledger, record, time.time(), progress)
+    _tell_intake(result, display)
 
 
 def _as_it_ran(path: Path, name: str) -> CampaignRecord | None:

@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from dialer.core.columns import Columns
 from dialer.core.errors import CampaignFileError
 from dialer.core.hours import ALWAYS, CallingHours, Window, zone_of
 from dialer.core.lifecycle import Disposition
@@ -132,23 +133,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class Columns(_Table):
-    """What the headers do not say themselves."""
-
-    phone: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(strict=False)] = ()
-    region: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    timezone: str | None = None
-
-    @field_validator("region")
-    @classmethod
-    def _known(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[A-Z]{2}", value):
-            raise ValueError('a region is two capital letters, like "US"')
-        return value
 
 
 class Pacing(_Table):

@@ -1,36 +1,50 @@
 """A cell of a list as one E.164 number, or the reason why it is none. Never a guess that could ring a stranger.
 
-``phonenumbers`` is the judge of what is valid; this module decides what may be put before it.
+``phonenumbers`` is the judge of what is valid (:mod:`dialer.intake.numbering`); this module decides what may be put
+before it: digits, signs that group them, and nothing else, so that it has nothing to drop and nothing to make up.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberType, timezone
+from phonenumbers import CountryCodeSource, NumberParseException, PhoneNumber
 
+from dialer.core.columns import Columns
 from dialer.core.errors import ContactsError
+from dialer.intake.numbering import DIGITS_MOST, KINDS, UNKNOWN, Home, Plan, home, plan_of, split
 
+_SATELLITE: Final = frozenset({"870", "878", "881", "882", "883"})
+"""International networks without a country: some count as VoIP, all cost like satellites."""
+_CLEAN: Final = re.compile(r"\+[1-9][0-9 ()\-]{5,30}").fullmatch  # no dots: of "27821234567.0" the last 0 is no digit
+_CLEAN_NATIONAL: Final = re.compile(r"[0-9(][0-9 ()\-]{4,30}").fullmatch
+_GROUPING: Final = str.maketrans("", "", "+ ()-")
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*[eE]\s*[+-]?\d+")
 _FLOAT: Final = re.compile(r"(\+?\d{6,})\.0+")
-_LABEL: Final = re.compile(r"\([^()\d]*\)|\b(?:mobile|cell|home|work|office|phone|tel|fax)\b\.?:?", re.IGNORECASE)
-_SEVERAL: Final = re.compile(r"[/;|\n]|\bor\b", re.IGNORECASE)
-_EXTENSION: Final = re.compile(r";ext=", re.IGNORECASE)
-_SATELLITE: Final = frozenset({870, 878, 881, 882, 883})
-"""International networks without a country: some count as VoIP, all cost like satellites."""
-_CALLABLE: Final = frozenset(
-    {
-        PhoneNumberType.FIXED_LINE,
-        PhoneNumberType.MOBILE,
-        PhoneNumberType.FIXED_LINE_OR_MOBILE,
-        PhoneNumberType.VOIP,
-    }
+_WORDS: Final = (
+    "mobile|mobil|mob|cellphone|cell|home|work|office|private|business|main|direct|landline|phone|telephone|tel|fax|"
+    "whatsapp|handy|telefon|festnetz|privat|geschäftlich|büro|arbeit|téléphone|portable|domicile|bureau|travail|"
+    "móvil|celular|teléfono|telefono|casa|trabajo|oficina|cellulare|ufficio|lavoro|telemóvel|telefone|trabalho|"
+    "mobiel|thuis|werk|kantoor|selfoon|tuis|komórka|dom|praca|tél|tlf"
 )
+_LABEL: Final = re.compile(rf"\([^()\d]*\)|(?<!\w)(?:{_WORDS})(?!\w)\.?\s*:?|^[a-z]\s*:", re.IGNORECASE)
+_SEVERAL: Final = re.compile(r"[/;|\n,&]|(?<!\w)(?:or|and|oder|und|ou|et|o|y|e|of|en|lub|i)(?!\w)", re.IGNORECASE)
+_EXTENSION: Final = re.compile(
+    r"(?:;\s*ext\s*=|[,;]{2,}|(?<![a-z])(?:extension|extn?|ext|x|durchwahl|dw|poste|anexo|int|toestel)\.?:?\s*(?=\d)|#)\s*"
+    r"[\d,;\s]*#?\s*$",
+    re.IGNORECASE,
+)
+_WRITTEN: Final = re.compile(r"\(?\+?[\d(][\d ().\-/~]*")
+_LETTER_O: Final = re.compile(r"(?<=[\d\s+(\-.])[oO](?=[\d\s)\-.oO]*\d)|^[oO](?=[\d\s)\-.oO]*\d)")
+_AREA_MOST: Final = 6
+"""Digits before a slash that may be an area code and not a number of its own."""
+_SHORTEST: Final = 7
+"""Digits of the shortest E.164 number that a person can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,62 +62,218 @@ def check_region(region: str | None) -> None:
 
 
 def to_e164(cell: str, region: str | None) -> str | Unusable:
-    """The number in a cell, as E.164. ``region`` is the country of numbers written without a country code."""
-    text = _plain(cell)
-    if not text:
-        return Unusable("phone_missing", "the phone cell is empty")
-    if _SCIENTIFIC.fullmatch(text):
-        return Unusable("phone_scientific", f"'{text}': a spreadsheet has lost digits; format the column as text")
-    found: str | Unusable = Unusable("phone_invalid", f"'{text}' holds no number")
-    if _EXTENSION.search(text):
-        return Unusable("phone_extension", f"'{text}' has an extension, which cannot be dialed")
-    for part in filter(None, (piece.strip() for piece in _SEVERAL.split(text))):
-        found = _one(part, region)
-        if isinstance(found, str):
-            return found
-    return found
-
-
-def _plain(cell: str) -> str:
-    text = unicodedata.normalize("NFKC", cell)
-    text = "".join(mark for mark in text if unicodedata.category(mark) not in {"Cf", "Cc"} or mark == "\n").strip()
-    if text.startswith('="') and text.endswith('"'):
-        text = text[2:-1]
-    text = text.removeprefix("'").strip()
-    if match := _FLOAT.fullmatch(text):
-        text = match[1]
-    return text
-
-
-def _one(text: str, region: str | None) -> str | Unusable:
-    bare = _LABEL.sub(" ", text).strip()
-    try:
-        number = phonenumbers.parse(bare, region)
-    except NumberParseException as error:
-        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE and not bare.startswith("+"):
-            return Unusable(
-                "phone_no_country",
-                f"'{text}' has no country code; write +..., or set region in [columns]",
-            )
-        return Unusable("phone_invalid", f"'{text}' is not a phone number")
-    if number.extension:
-        return Unusable("phone_extension", f"'{text}' has an extension, which cannot be dialed")
-    if any(mark.isalpha() for mark in bare):
-        return Unusable("phone_letters", f"'{text}' has letters in it")
-    if not phonenumbers.is_valid_number(number):
-        return Unusable("phone_invalid", f"'{text}' is not a number that exists")
-    if phonenumbers.number_type(number) not in _CALLABLE or number.country_code in _SATELLITE:
-        return Unusable("phone_kind", f"'{text}' is a premium, toll-free, shared-cost or satellite number")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-@lru_cache(maxsize=65_536)
-def _zones(prefix: str) -> str | None:
-    found = timezone.time_zones_for_number(phonenumbers.parse(prefix))
-    known = [name for name in found if name != timezone.UNKNOWN_TIMEZONE]
-    return "&".join(sorted(known)) or None
+    """The number in a cell by the rules that hold where a campaign says nothing. See :class:`Numbers`."""
+    return Numbers(Columns(region=region)).read(cell)
 
 
 def zones_of(phone: str) -> str | None:
     """The time zones an E.164 number may lie in, joined with "&"; None where nothing is known."""
-    return _zones(phone)
+    found = split(phone[1:])
+    return found[0].zones(found[1]) if found else None
+
+
+class Numbers:
+    """Reads the phone cells of one list."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._region = columns.region
+        self._home: Home | None = home(columns.region) if columns.region else None
+        self._allowed = frozenset(KINDS[word] for word in columns.line_types)
+        self._vanity = columns.vanity
+        self._strip = columns.extensions == "strip"
+        self._allow_possible = columns.allow_possible
+        self.notes: Counter[str] = Counter()
+        """How many of the numbers that were taken had to be read with good will, and in what way."""
+
+    def read(self, cell: str) -> str | Unusable:
+        """The number in a cell, as E.164, or why there is none that may be called."""
+        notes: set[str] = set()
+        found = self._fast(cell, notes) or self._read(cell, notes)
+        if notes and isinstance(found, str):
+            self.notes.update(notes)
+        return found
+
+    def _fast(self, cell: str, notes: set[str]) -> str | Unusable | None:
+        """What most cells need: a number in plain digits, of which nothing has to be taken away. None: not so plain."""
+        if _CLEAN(cell):
+            found = split(cell.translate(_GROUPING))
+            if found is None or (found[0].prefix is not None and found[0].prefix(found[1])):
+                return None
+            return self._verdict(*found, cell, notes)
+        if self._home is not None and _CLEAN_NATIONAL(cell):
+            national = self._home.national(cell.translate(_GROUPING))
+            if national is not None and self._home.plan.kind(national) in self._allowed:
+                notes.add("assumed_national")
+                return self._verdict(self._home.plan, national, cell, notes)
+        return None
+
+    def _read(self, cell: str, notes: set[str]) -> str | Unusable:
+        text = _plain(cell, notes)
+        if not text:
+            return Unusable("phone_missing", "the phone cell is empty")
+        if _SCIENTIFIC.fullmatch(text):
+            return Unusable(
+                "phone_scientific", f"'{_short(text)}': a spreadsheet has lost digits; format the column as text"
+            )
+        if match := _EXTENSION.search(text):
+            if not self._strip:
+                return Unusable("phone_extension", f"'{_short(text)}' has an extension, which cannot be dialed")
+            text = text[: match.start()].strip()
+            notes.add("extension_removed")
+        bare = self._without_words(text, notes)
+        if "/" in bare and (found := self._around_a_slash(bare, notes)):
+            return found
+        parts = [part for piece in _SEVERAL.split(bare) if (part := piece.strip(" -:."))]
+        if len(parts) == 1:
+            return self._one(parts[0], notes)
+        return self._first_of(parts, text, notes)
+
+    def _without_words(self, text: str, notes: set[str]) -> str:
+        bare = _LABEL.sub(" ", text).strip(" :")
+        if bare != text:
+            notes.add("label_removed")
+        if "o" in bare.lower() and (mended := _LETTER_O.sub("0", bare)) != bare:
+            notes.add("letter_o")
+            return mended
+        return bare
+
+    def _around_a_slash(self, text: str, notes: set[str]) -> str | None:
+        """The number of "0221/123456", where the slash stands behind an area code."""
+        area, _, rest = text.partition("/")
+        digits = sum(mark.isdigit() for mark in area)
+        if "/" in rest or digits > _AREA_MOST or _WRITTEN.fullmatch(text) is None or isinstance(self._one(area), str):
+            return None
+        found = self._one(text, notes)
+        return found if isinstance(found, str) else None
+
+    def _first_of(self, parts: list[str], text: str, notes: set[str]) -> str | Unusable:
+        """The first usable number of several. Each must be whole by itself: the tail of another is a stranger's."""
+        fault = Unusable("phone_invalid", f"'{_short(text)}' holds no number")
+        for index, part in enumerate(parts):
+            found = self._one(part, notes)
+            if isinstance(found, Unusable):
+                fault = found
+            elif self._is_whole(part):
+                notes.add("several_in_cell" if index == 0 else "second_in_cell")
+                return found
+        return fault
+
+    def _is_whole(self, part: str) -> bool:
+        """Whether a number cannot be the end of another: it begins as one, or all numbers there are of its length."""
+        digits = "".join(filter(str.isdigit, part))
+        if part.lstrip("(").startswith("+") or self._home is None:
+            return True
+        known = self._home
+        trunk = bool(known.prefix) and digits.startswith(str(known.prefix))
+        return trunk or known.abroad.match(digits) is not None or len(digits) == known.fixed_length
+
+    def _one(self, text: str, notes: set[str] | None = None) -> str | Unusable:
+        shown = _short(text)
+        if self._vanity and any(mark.isalpha() for mark in text) and phonenumbers.is_alpha_number(text):
+            text = phonenumbers.convert_alpha_characters_in_number(text)
+            _note(notes, "vanity")
+        if any(mark.isalpha() for mark in text):
+            digits = any(mark.isdigit() for mark in text)
+            reason = "phone_letters" if digits else "phone_invalid"
+            return Unusable(reason, f"'{shown}' has letters in it" if digits else f"'{shown}' holds no number")
+        if _WRITTEN.fullmatch(text) is None:
+            return Unusable("phone_invalid", f"'{shown}' is not a phone number")
+        try:
+            number = phonenumbers.parse(text, self._region, keep_raw_input=True)
+        except NumberParseException as error:
+            return self._no_number(error, text, shown)
+        return self._judged(number, text, notes)
+
+    def _no_number(self, error: NumberParseException, text: str, shown: str) -> Unusable:
+        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE and "+" not in text:
+            return Unusable(
+                "phone_no_country",
+                f"'{shown}' has no country code; write +..., or set region in [columns]{_suggested(text)}",
+            )
+        return Unusable("phone_invalid", f"'{shown}' is not a phone number")
+
+    def _judged(self, number: PhoneNumber, text: str, notes: set[str] | None) -> str | Unusable:
+        source = number.country_code_source
+        if source == CountryCodeSource.FROM_DEFAULT_COUNTRY:
+            _note(notes, "assumed_national")
+        elif source == CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN:
+            _note(notes, "plus_missing")
+        plan = plan_of(str(number.country_code))
+        assert plan is not None, number
+        return self._verdict(plan, phonenumbers.national_significant_number(number), text, notes)
+
+    def _verdict(self, plan: Plan, national: str, text: str, notes: set[str] | None) -> str | Unusable:
+        """A number that is read: whether it exists, and whether it may be called."""
+        kind = plan.kind(national)
+        digits = plan.code + national
+        if kind in self._allowed and plan.code not in _SATELLITE and len(digits) <= DIGITS_MOST:
+            return "+" + digits
+        shown = _short(text)
+        if len(digits) > DIGITS_MOST:
+            return Unusable("phone_invalid", f"'{shown}' has more than {DIGITS_MOST} digits")
+        if plan.code in _SATELLITE:
+            return Unusable("phone_kind", f"'{shown}' is a satellite number")
+        if kind != UNKNOWN:
+            word = _WORD_OF[kind].replace("_", " ")
+            return Unusable("phone_kind", f"'{shown}' is a {word} number, which [columns] line_types does not name")
+        if len(digits) < _SHORTEST or not plan.is_possible(national):
+            return Unusable("phone_invalid", f"'{shown}' is not a number that exists{_suggested(text)}")
+        if not self._allow_possible:
+            why = "has the length of a number, but none that is known begins so"
+            return Unusable("phone_possible_only", f"'{shown}' {why}{_suggested(text)}")
+        _note(notes, "possible_only")
+        return "+" + digits
+
+
+_WORD_OF: Final = {kind: word for word, kind in KINDS.items()}
+_LINES: Final = frozenset(KINDS[word] for word in ("fixed_line", "mobile", "fixed_line_or_mobile", "voip"))
+
+
+def _note(notes: set[str] | None, code: str) -> None:
+    if notes is not None:
+        notes.add(code)
+
+
+def _short(text: str) -> str:
+    """Text as it may stand in a message: one line, not too long."""
+    line = " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+    return line if len(line) <= 40 else line[:40] + "..."
+
+
+def _suggested(text: str) -> str:
+    """The hint that a plus was lost, where a plus would make it a number."""
+    digits = "".join(filter(str.isdigit, text))
+    if "+" in text or not digits or (found := split(digits)) is None or found[0].kind(found[1]) not in _LINES:
+        return ""
+    return f"; is +{digits} meant?"
+
+
+def _plain(cell: str, notes: set[str]) -> str:
+    """A cell without what spreadsheets and copying leave around a number."""
+    text = cell
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(_ascii(mark) for mark in text)
+    else:
+        text = "".join(mark for mark in text if mark.isprintable() or mark in "\n\t\r").replace("\t", " ")
+    text = text.replace("\r", "\n").strip()
+    if text.startswith('="') and text.endswith('"'):
+        text = text[2:-1]
+    text = text.removeprefix("'").strip()
+    if text != cell.strip():
+        notes.add("odd_characters")
+    if match := _FLOAT.fullmatch(text):
+        notes.add("float_text")
+        return match[1]
+    return text
+
+
+def _ascii(mark: str) -> str:
+    kind = unicodedata.category(mark)
+    if kind == "Nd":
+        return str(unicodedata.decimal(mark))
+    if kind == "Pd":
+        return "-"
+    if kind == "Zs":
+        return " "
+    return "" if kind in {"Cf", "Cc"} and mark not in "\n\r" else mark

@@ -32,17 +32,23 @@ class CampaignRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewContact:
-    """A row of a list that can be called. ``cells`` is the whole row, header to cell."""
+    """A row of a list that can be called. ``cells`` is the whole row, header to cell (text, or nested JSON)."""
 
     phone: str
     file: str
     row_number: int
-    cells: dict[str, str]
+    cells: dict[str, Any]
     first_name: str | None = None
     last_name: str | None = None
     zone: str | None = None
     raw: str = ""
-    """The row as CSV text, in case it proves a duplicate."""
+    """The row as CSV text, in case it proves a duplicate; where it is empty, the cells are written instead."""
+    key: str | None = None
+    """What tells the person apart beside the number, where the list says it."""
+    priority: int = 0
+    """The higher the sooner."""
+    agent: str | None = None
+    """The agent that the list wants for this person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,27 @@
-"""Importing a list into the SQLite ledger: people are recognised by number, never by row."""
+"""Importing a list into the SQLite ledger: people are recognised by number and by key, never by row.
+
+Rows are taken in batches: one look-up of everybody who is known already, a verdict for each row in order
+(:mod:`dialer.ledger.people`), and one statement of each kind for all of them.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dialer.core.lifecycle import LeadState
 from dialer.ledger import EnrollResult, NewContact, RejectedRow
+from dialer.ledger.people import Known, People, Verdict
 from dialer.ledger.statements import statements
+
+BATCH: Final = 5_000
+_CACHE_KB: Final = 96 << 10
+"""Numbers arrive in no order: an index that does not fit into the cache is written to disk over and over."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class SqliteEnrollment:
@@ -21,95 +33,194 @@ class SqliteEnrollment:
         campaign_id: int,
         now: float,
         ids: Callable[[str], int | None] = lambda _phone: None,
+        person: Callable[[str], str] = str,
     ) -> None:
-        """``ids`` gives the id of a new contact by its number; None leaves it to the database."""
+        """``ids`` gives the id of a new contact by its number; None leaves it to the database.
+
+        ``person`` gives what the journal may know of a number.
+        """
         self._db = db
         self._ids = ids
+        self._person = person
         self._campaign_id = campaign_id
         self._now = now
         self._result = EnrollResult()
-        row = db.execute("SELECT intake FROM campaign WHERE id = ?", (campaign_id,)).fetchone()
-        self._intake = row[0] + 1
+        self._intake = self._one("SELECT intake FROM campaign WHERE id = ?", campaign_id) + 1
+        self._next = self._one("SELECT coalesce(max(id), 0) FROM contact") + 1
+        self._waiting: list[NewContact] = []
+        self._lists: dict[str, list[Any]] = {}
+        self._same: dict[str, int] = {}
+        self._comes_back = False
+        self._cache_size = self._one("PRAGMA cache_size")
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+
+    def _one(self, sql: str, *values: object) -> Any:
+        return self._db.execute(sql, values).fetchone()[0]
 
     def _execute(self, name: str, values: dict[str, Any]) -> sqlite3.Cursor:
         return self._db.execute(statements()[name], values)
 
+    def _later(self, name: str, values: dict[str, Any] | tuple[Any, ...]) -> None:
+        self._lists.setdefault(name, []).append(values)
+
     def add(self, contact: NewContact) -> None:
         """See :meth:`dialer.ledger.Enrollment.add`."""
-        values = self._values(contact)
-        values["ident"] = self._ids(contact.phone)
-        cursor = self._execute("enroll_contact", values)
-        if cursor.rowcount == 1:
-            lead = {"contact": cursor.lastrowid, "zone": contact.zone, "due_at": self._now}
-            self._execute("enroll_lead", {**values, **lead})
-            self._result.added += 1
-            return
-        self._known(contact, values)
+        self._waiting.append(contact)
+        if len(self._waiting) >= BATCH:
+            self._flush()
+
+    def reject(self, row: RejectedRow) -> None:
+        """See :meth:`dialer.ledger.Enrollment.reject`."""
+        values = {"campaign": self._campaign_id, "intake": self._intake, "file": row.file, "row_number": row.row_number}
+        self._later("reject", {**values, "reason": row.reason, "detail": row.detail, "raw": row.raw})
+        self._result.rejected[row.reason] = self._result.rejected.get(row.reason, 0) + 1
+        if len(self._lists["reject"]) >= BATCH:
+            self._flush()
+
+    def result(self) -> EnrollResult:
+        """See :meth:`dialer.ledger.Enrollment.result`."""
+        self._flush()
+        return self._result
+
+    # --- a batch ----------------------------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        if batch:
+            people = self._people(batch)
+            for contact in batch:
+                self._take(contact, people)
+        for name in _ORDER:
+            if rows := self._lists.pop(name, None):
+                self._db.executemany(statements()[name], rows)
+        assert not self._lists, self._lists.keys()
+
+    def _people(self, batch: Sequence[NewContact]) -> People:
+        """Everybody who is known by a number or a key of the batch."""
+        keys = [contact.key for contact in batch if contact.key is not None]
+        found: list[tuple[Any, ...]] = []
+        for name, values in (("known_by_number", [contact.phone for contact in batch]), ("known_by_key", keys)):
+            if values:
+                found += self._execute(name, {"campaign": self._campaign_id, "values": json.dumps(values)})
+        people = People()
+        for ident, phone, key, intake, file, row_number, state, submissions in found:
+            seen = intake == self._intake
+            people.put(Known(ident, phone, key, file, row_number, LeadState(state), submissions > 0, seen))
+        return people
+
+    def _take(self, contact: NewContact, people: People) -> None:
+        verdict, known = people.judge(contact.phone, contact.key)
+        if verdict is Verdict.NEW:
+            self._new(contact, people)
+        elif known is None or verdict not in {Verdict.KNOWN, Verdict.MOVED}:
+            self._refuse(contact, verdict, known)
+        else:
+            self._again(contact, verdict, known, people)
+
+    def _new(self, contact: NewContact, people: People) -> None:
+        ident = self._ids(contact.phone)
+        if ident is None:
+            ident, self._next = self._next, self._next + 1
+        phone = contact.phone
+        told = (contact.file, contact.row_number, contact.first_name, contact.last_name, _encode(contact.cells))
+        self._later("enroll_contact", (ident, self._campaign_id, phone, contact.key, *told, self._intake))
+        self._later("enroll_lead", (ident, self._campaign_id, phone, contact.zone, self._now))
+        queued = LeadState.QUEUED
+        people.put(Known(ident, contact.phone, contact.key, contact.file, contact.row_number, queued, False, True))
+        self._result.added += 1
 
     def _values(self, contact: NewContact) -> dict[str, Any]:
         return {
             "campaign": self._campaign_id,
             "phone": contact.phone,
+            "key": contact.key,
             "file": contact.file,
             "row_number": contact.row_number,
             "first_name": contact.first_name,
             "last_name": contact.last_name,
-            "cells": json.dumps(contact.cells, ensure_ascii=False),
+            "cells": _encode(contact.cells),
             "intake": self._intake,
         }
 
-    def _known(self, contact: NewContact, values: dict[str, Any]) -> None:
-        row = self._execute("known_contact", {"campaign": self._campaign_id, "phone": contact.phone}).fetchone()
-        ident, intake, file, row_number, state, submissions, _ = row
-        if intake == self._intake:
-            where = f"row {row_number}" if file == contact.file else f"row {row_number} of {file}"
-            self.reject(
-                RejectedRow(
-                    contact.file,
-                    contact.row_number,
-                    "duplicate",
-                    f"the number {contact.phone} is already in {where}",
-                    contact.raw,
-                )
-            )
-            return
+    def _again(self, contact: NewContact, verdict: Verdict, known: Known, people: People) -> None:
+        values = {**self._values(contact), "contact": known.id, "zone": contact.zone, "due_at": self._now}
+        if verdict is Verdict.MOVED:
+            self._later("move_contact", values)
+            self._later("move_lead", values)
+        self._later("see_contact_again", values)
+        self._later("change_zone", values)  # a campaign without hours had not looked it up
+        if not known.tried:
+            self._later("change_contact", values)
+        if known.state is LeadState.CANCELLED:
+            self._later("back_in_list", values)
+        key = known.key or contact.key if known.tried else contact.key or known.key
+        people.forget(known)
+        people.put(
+            Known(known.id, contact.phone, key, contact.file, contact.row_number, known.state, known.tried, True)
+        )
         self._result.known += 1
-        values["contact"] = ident
-        self._execute("see_contact_again", values)
-        self._execute("change_zone", {**values, "zone": contact.zone})  # a campaign without hours had not looked it up
-        if not submissions:
-            self._execute("change_contact", values)
-        if state == LeadState.CANCELLED:
-            self._execute("back_in_list", {**values, "due_at": self._now})
 
-    def reject(self, row: RejectedRow) -> None:
-        """See :meth:`dialer.ledger.Enrollment.reject`."""
-        values = {"campaign": self._campaign_id, "intake": self._intake, "file": row.file, "row_number": row.row_number}
-        self._execute("reject", {**values, "reason": row.reason, "detail": row.detail, "raw": row.raw})
-        self._result.rejected[row.reason] = self._result.rejected.get(row.reason, 0) + 1
+    def _refuse(self, contact: NewContact, verdict: Verdict, known: Known | None) -> None:
+        assert known is not None
+        where = f"row {known.row_number}" + ("" if known.file == contact.file else f" of {known.file}")
+        if verdict is Verdict.DUPLICATE:
+            by_number = known.phone == contact.phone
+            what = f"the number {contact.phone}" if by_number else f"the key '{contact.key}'"
+            detail = f"{what} is already in {where}"
+        else:
+            detail = _WHY[verdict].format(phone=known.phone)
+            self._same[self._person(contact.phone)] = known.id
+            self._comes_back = self._comes_back or verdict is Verdict.IN_DOUBT
+        raw = contact.raw or _as_csv(contact.cells)
+        self.reject(RejectedRow(contact.file, contact.row_number, verdict.value, detail, raw))
 
-    def result(self) -> EnrollResult:
-        """See :meth:`dialer.ledger.Enrollment.result`."""
-        return self._result
+    # --- the end ----------------------------------------------------------------------------------------------------
 
     def finish(self, columns: Sequence[str], understood: Sequence[str], list_digest: str) -> dict[str, Any]:
         """The list is read to its end: rows that are gone cancel their contacts, old rejections are forgotten.
 
-        Returns what the journal should know of it.
+        Returns what the journal should know of it. A list in which somebody had to wait is read again next time.
         """
+        self._flush()
+        list_digest = "" if self._comes_back else list_digest
         values: dict[str, Any] = {"campaign": self._campaign_id, "intake": self._intake}
         self._result.cancelled = self._execute("cancel_gone", values).rowcount
         self._execute("forget_rejected", values)
-        known = json.loads(
-            self._db.execute("SELECT columns FROM campaign WHERE id = ?", (self._campaign_id,)).fetchone()[0]
-        )
+        known = json.loads(self._one("SELECT columns FROM campaign WHERE id = ?", self._campaign_id))
         merged = [*columns, *(header for header in known if header not in columns)]
         lists = {"columns": json.dumps(merged), "understood": json.dumps(list(understood)), "list_digest": list_digest}
         self._execute("intake_done", {**values, **lists})
+        self._db.execute(f"PRAGMA cache_size = {self._cache_size}")
         return {
             "added": self._result.added,
             "known": self._result.known,
             "rejected": self._result.rejected,
             "cancelled": self._result.cancelled,
             "list_digest": list_digest,
+            **({"same": self._same} if self._same else {}),
         }
+
+
+_ORDER: Final = (
+    "move_contact",
+    "move_lead",
+    "enroll_contact",
+    "enroll_lead",
+    "see_contact_again",
+    "change_zone",
+    "change_contact",
+    "back_in_list",
+    "reject",
+)
+"""Those who move make room before anybody takes it."""
+_WHY: Final = {
+    Verdict.REACHED: "the same person (by key) was reached at {phone} already",
+    Verdict.IN_DOUBT: "the same person (by key) may be on the line at {phone}; taken up again when that is known",
+    Verdict.SUPPRESSED: "the same person (by key) must not be called, at {phone} or elsewhere",
+}
+
+
+def _as_csv(cells: dict[str, Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cell if isinstance(cell, str) else _encode(cell) for cell in cells.values())
+    return line.getvalue().removesuffix("\r\n")

@@ -161,8 +161,12 @@ def _hear(story: Story, entry: Entry) -> None:
         story.campaigns[entry.campaign] = ToldCampaign(
             entry.campaign, str(said["name"]), str(said["source"]), str(said.get("file", ""))
         )
-    if entry.lead is not None and entry.person is not None and entry.campaign is not None:
+    if entry.campaign is None:
+        return
+    if entry.lead is not None and entry.person is not None:
         story.leads[entry.campaign, entry.person] = entry.lead
+    if entry.kind == "import":  # other numbers of people who were called already
+        story.leads |= {(entry.campaign, person): lead for person, lead in entry.data.get("same", {}).items()}
 
 
 class Builder:
@@ -174,6 +178,7 @@ class Builder:
         self._salt = salt
         self._now = now
         self._left = dict(story.leads)
+        self._taken: set[int] = set()
         self._next = story.highest_lead + (GAP if story.broken else 0)
         self.result = Rebuilt()
 
@@ -240,7 +245,8 @@ class Builder:
     def _ids(self, campaign: int) -> Callable[[str], int]:
         def ident(phone: str) -> int:
             known = self._left.pop((campaign, person_of(phone, self._salt)), None)
-            if known is not None:
+            if known is not None and known not in self._taken:
+                self._taken.add(known)
                 return known
             self._next += 1
             return self._next
@@ -249,7 +255,10 @@ class Builder:
 
     def _phone_of(self, lead: int, person: str | None) -> str | None:
         row = self._db.execute(statements()["lead_phone"], {"lead": lead}).fetchone()
-        return row[0] if row and person == person_of(row[0], self._salt) else None
+        if row is None or person is None:
+            return None
+        same = person == person_of(row[0], self._salt) or self._story.leads.get((row[1], person)) == lead
+        return str(row[0]) if same else None
 
     def _execute(self, name: str, values: Mapping[str, Any]) -> int:
         return self._db.execute(statements()[name], values).rowcount

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from dialer.core.errors import LedgerDamaged, LedgerFull, LedgerHeld, LedgerUnusable
-from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
 from dialer.core.lengths import LENGTHS
+from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
 from dialer.core.messages import Change, Restored
 from dialer.core.pacing import DAY_S
 from dialer.ledger import CampaignRecord, Enrollment, LedgerConflict
@@ -366,7 +366,7 @@ class SqliteLedger:
     ) -> Iterator[Enrollment]:
         """See :meth:`dialer.ledger.Ledger.enroll`."""
         with self._transaction():
-            enrollment = SqliteEnrollment(self._db, campaign_id, now)
+            enrollment = SqliteEnrollment(self._db, campaign_id, now, person=lambda phone: person_of(phone, self._salt))
             yield enrollment
             told = enrollment.finish(columns, understood, list_digest)
             self._writer(campaign_id).event(now, "import", told)

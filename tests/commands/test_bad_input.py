@@ -227,9 +227,10 @@ def test_a_campaign_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("", "the list is empty"),
         ("name,city\nAda,Paris\n", "[columns] phone ="),
         ("phone,mobile\n+12125550100,+12125550101\n", '[columns] phone = ["phone", "mobile"]'),
-        ("phone,name\n+12125550100,Zoë\n".encode("cp1252"), "not UTF-8"),
+        (b"phone,name\n+12125550100,\x81\x8d\n", "not UTF-8"),
+        (LIST + '+12125550105,"Dan\n', "line 5"),
     ],
-    ids=["missing", "empty", "no phone column", "two phone columns", "cp1252"],
+    ids=["missing", "empty", "no phone column", "two phone columns", "no encoding", "open quote at the end"],
 )
 def test_a_list_that_cannot_be_read_is_one_line_before_anything_begins(
     tmp_path: Path, here: Callable[..., Done], content: str | bytes | None, said: str
@@ -245,9 +246,9 @@ def test_a_list_that_cannot_be_read_is_one_line_before_anything_begins(
     [
         ("phone,name\n", "no row can be called"),
         ("phone,name\n12,Ada\n", "no row can be called"),
-        (LIST + '+12125550105,"Dan\n', "line 5"),
+        ("phone\n" + "+12125550100\n" * 300 + '"+12125550105\n', "line 302"),
     ],
-    ids=["header only", "no usable row", "open quote at the end"],
+    ids=["header only", "no usable row", "open quote far below"],
 )
 def test_a_list_that_cannot_be_imported_enrolls_nobody(
     tmp_path: Path, here: Callable[..., Done], content: str, said: str

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from dialer.core.campaign import Columns
+from dialer.core.columns import Columns
 from dialer.core.errors import ContactsError
 from dialer.intake.columns import Mapping, understand
 from dialer.intake.csvfile import CsvFile
+from dialer.intake.sources import find
 from tests.support_rows import list_of
 
 
 def _understood(directory: Path, content: str, **said: object) -> Mapping:
-    return understand(CsvFile(list_of(directory, content)), Columns.model_validate(said))
+    path = list_of(directory, content)
+    (source,) = find([(str(path), path)])
+    return understand(CsvFile(source), Columns.model_validate(said), ["agent_a", "agent_b"])
 
 
 def _question(directory: Path, content: str, **said: object) -> str:
@@ -79,7 +82,7 @@ def test_the_names_are_known_in_many_languages(tmp_path: Path, first: str, last:
 
 def test_a_full_name_and_a_time_zone_are_known_and_all_else_is_metadata(tmp_path: Path) -> None:
     mapping = _understood(tmp_path, "Full Name,Time Zone,phone,city\nAda Abbott,Europe/London,+442079460958,London\n")
-    assert mapping == Mapping(("phone",), name="Full Name", timezone="Time Zone")
+    assert mapping == Mapping(("phone",), full_name="Full Name", timezone="Time Zone")
     assert mapping.understood() == ("phone", "Full Name", "Time Zone")
 
 

@@ -164,11 +164,16 @@ def test_a_list_in_which_nobody_can_be_called_leaves_the_ledger_as_it_was(tmp_pa
 
 
 def test_long_lists_tell_how_far_they_are(tmp_path: Path) -> None:
-    list_of(tmp_path, "phone\n" + "".join(f"+1212555{index:04d}\n" for index in range(5_001)))
-    told: list[int] = []
+    list_of(
+        tmp_path, "phone\n" + "".join(f"+1212{200 + index // 10_000}{index % 10_000:04d}\n" for index in range(20_001))
+    )
+    told: list[tuple[int, float]] = []
     with opened(tmp_path) as ledger:
-        Intake(campaign_in(tmp_path)).enroll(ledger, put(ledger), NOON, told.append)
-    assert told == [5_000]
+        Intake(campaign_in(tmp_path)).enroll(ledger, put(ledger), NOON, lambda *now: told.append(now))
+    assert [rows for rows, _ in told] == [5_000, 10_000, 15_000, 20_000]
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] <= 1
 
 
 _CELL = st.one_of(

@@ -1,0 +1,90 @@
+"""Who a row of a list is: somebody new, somebody known, or somebody who must not be called for it. Pure.
+
+A person is a number, and, where a list has a key, a key. The rule, in this order:
+
+1. A number that was in this import already is a duplicate, and so is a key that was.
+2. A key whose person was reached at another number is not called again, nor one who must not be called. One who may be
+   on the line at another number waits for what becomes of that call.
+3. A known number is the known contact, whoever it was: a number that was called is never called anew.
+4. A known key with a new number, before any attempt, moves the contact to that number.
+5. A known key with a new number, after attempts that reached nobody, is a new contact; the old number's row is gone,
+   and so it is called no more.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from dialer.core.lifecycle import LeadState
+
+
+class Verdict(Enum):
+    """What becomes of a row. The values of those that are refused are reasons in ``rejected.csv``."""
+
+    NEW = "new"
+    KNOWN = "known"
+    MOVED = "moved"
+    DUPLICATE = "duplicate"
+    REACHED = "already_reached"
+    IN_DOUBT = "person_in_doubt"
+    SUPPRESSED = "person_suppressed"
+
+
+class Known(NamedTuple):
+    """A contact of the ledger. ``seen``: in this import already; ``tried``: an attempt at it was begun once."""
+
+    id: int
+    phone: str
+    key: str | None
+    file: str
+    row_number: int
+    state: LeadState
+    tried: bool
+    seen: bool
+
+
+_FINAL_SAY = {
+    LeadState.REACHED: Verdict.REACHED,
+    LeadState.SUPPRESSED: Verdict.SUPPRESSED,
+    LeadState.DIALING: Verdict.IN_DOUBT,
+    LeadState.UNRESOLVED: Verdict.IN_DOUBT,
+}
+
+
+class People:
+    """Contacts by number and by key."""
+
+    def __init__(self) -> None:
+        self._by_phone: dict[str, Known] = {}
+        self._by_key: dict[str, dict[int, Known]] = {}
+
+    def put(self, known: Known) -> None:
+        """Know somebody, or know them better."""
+        self._by_phone[known.phone] = known
+        if known.key is not None:
+            self._by_key.setdefault(known.key, {})[known.id] = known
+
+    def forget(self, known: Known) -> None:
+        """Know somebody no more under this number and key."""
+        if self._by_phone.get(known.phone) == known:
+            del self._by_phone[known.phone]
+        if known.key is not None:
+            self._by_key.get(known.key, {}).pop(known.id, None)
+
+    def judge(self, phone: str, key: str | None) -> tuple[Verdict, Known | None]:
+        """What a row with this number and key is, and the contact that makes it so."""
+        at_number = self._by_phone.get(phone)
+        if at_number is not None and at_number.seen:
+            return Verdict.DUPLICATE, at_number
+        others = [] if key is None else [one for one in self._by_key.get(key, {}).values() if one.phone != phone]
+        for one in others:
+            if one.seen:
+                return Verdict.DUPLICATE, one
+        for one in others:
+            if one.state in _FINAL_SAY and (one.tried or one.state is LeadState.SUPPRESSED):
+                return _FINAL_SAY[one.state], one
+        if at_number is not None:
+            return Verdict.KNOWN, at_number
+        untried = next((one for one in others if not one.tried), None)
+        return (Verdict.NEW, None) if untried is None else (Verdict.MOVED, untried)
