@@ -106,7 +106,7 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         "tqdm": ("dialer.commands",),
         "starlette": ("dialer.rehearsal",),
         "uvicorn": ("dialer.rehearsal",),
-        "h11": ("dialer.rehearsal",),
+        "h11": ("dialer.client", "dialer.rehearsal"),
         "sqlite3": ("dialer.ledger",),
         "anyio": ("dialer.client", "dialer.runner", "dialer.rehearsal", "dialer.commands"),
     }
