@@ -77,8 +77,10 @@ class Slots:
         """How many creates may leave now. ``occupied`` counts live, unanswered and freshly uncertain calls."""
         if now < self.held_until:
             return 0
-        at_once = 1 + isqrt(self.accepted_in_row) - unanswered
-        room = min(self.ceiling() - occupied, at_once)
+        at_once = isqrt(self.accepted_in_row)
+        if self.learned is None:  # of those on their way when the ceiling is met, all but the first are refused
+            at_once //= 2
+        room = min(self.ceiling() - occupied, 1 + at_once - unanswered)
         if room <= 0 and self._may_probe(now, occupied, unanswered):
             return 1
         return max(room, 0)

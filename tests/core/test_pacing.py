@@ -73,7 +73,7 @@ def test_the_first_creates_go_one_by_one_and_then_by_the_root_of_what_was_accept
     for live in range(17):
         rooms.append(slots.room(NOW, live, 0))
         slots.accepted(live + 1)
-    assert rooms == [1, 2, 2, 2, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 5]
+    assert rooms == [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3]
     assert slots.room(NOW, 20, 3) == 2, "creates still unanswered count"
     assert slots.room(NOW, 99, 0) == 1, "the user's ceiling holds"
     assert slots.room(NOW, 100, 0) == 0
@@ -188,7 +188,7 @@ def test_after_a_refusal_creates_grow_softly_again() -> None:
     slots = Slots(50)
     for live in range(1, 26):
         slots.accepted(live)
-    assert slots.room(NOW, 0, 0) == 6
+    assert slots.room(NOW, 0, 0) == 3
     slots.refused(NOW, NOW - 1, 25, LENGTH_S)
     assert slots.room(slots.held_until, 0, 0) == 1
 
