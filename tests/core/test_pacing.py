@@ -74,7 +74,7 @@ def test_the_first_creates_go_one_by_one_and_then_by_the_root_of_what_was_accept
         rooms.append(slots.room(NOW, live, 0))
         slots.accepted(live + 1)
     assert rooms == [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3]
-    assert slots.room(NOW, 20, 3) == 2, "creates still unanswered count"
+    assert slots.room(NOW, 20, 1) == 2, "creates still unanswered count"
     assert slots.room(NOW, 99, 0) == 1, "the user's ceiling holds"
     assert slots.room(NOW, 100, 0) == 0
 
