@@ -25,7 +25,7 @@ _GROWTH: Final = 1.12
 _BINS: Final = 120
 _EDGES: Final = (0.0, *(_FIRST_S * _GROWTH**power for power in range(_BINS)))
 """Ages in seconds, from nothing to some ten hours."""
-_PRIOR_ENDS: Final = 0.3
+_PRIOR_ENDS: Final = 1.0
 """How much a bin without ends is believed to be like all others: so many ends at the mean hazard."""
 _REMEMBERED: Final = 2000.0
 """Ends counted of each outcome before the older ones begin to fade: habits change."""
@@ -47,6 +47,20 @@ class Outlook:
     """Ends a second to be expected from now on."""
 
 
+@dataclass(slots=True)
+class Ages:
+    """Live calls by the bin of their age, and the time that they have spent in that bin."""
+
+    counts: list[float] = field(default_factory=lambda: [0.0] * _BINS)
+    times_s: list[float] = field(default_factory=lambda: [0.0] * _BINS)
+
+    def add(self, age_s: float) -> None:
+        """One more live call."""
+        index = _bin(age_s)
+        self.counts[index] += 1.0
+        self.times_s[index] += max(age_s - _EDGES[index], 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
     """A distribution of lengths: hazard in each bin, the chance to reach its edge, and the integral of that."""
@@ -57,13 +71,12 @@ class Curve:
     mean_s: float
 
     @classmethod
-    def of(cls, ends: list[float], live: list[float]) -> Curve:
-        """From ends counted in each bin, and live calls by the bin of their age."""
-        at_risk, times_s = 0.0, [0.0] * _BINS
+    def of(cls, ends: list[float], live: Ages) -> Curve:
+        """From ends counted in each bin, and live calls by their ages."""
+        at_risk, times_s = 0.0, list(live.times_s)
         for index in range(_BINS - 1, -1, -1):
-            width_s = _EDGES[index + 1] - _EDGES[index]
-            times_s[index] = width_s * (at_risk + (ends[index] + live[index]) / 2)
-            at_risk += ends[index] + live[index]
+            times_s[index] += (_EDGES[index + 1] - _EDGES[index]) * (at_risk + ends[index] / 2)
+            at_risk += ends[index] + live.counts[index]
         mean_s = (sum(times_s) + _PRIOR_CALLS * PRIOR_LENGTH_S) / (sum(ends) + _PRIOR_CALLS)
         if sum(ends) >= _ENOUGH:
             mean_s = sum(times_s) / sum(ends)
@@ -131,15 +144,14 @@ class Lengths:
 
     def curves(self, live: Iterable[tuple[float, bool]] = ()) -> tuple[Curve, Curve]:
         """Of all calls, and of those that are known to have connected; ``live`` are ages and whether connected."""
-        ages: tuple[list[float], list[float]] = ([0.0] * _BINS, [0.0] * _BINS)
+        ages, talking = Ages(), Ages()
         for age_s, connected in live:
-            index = _bin(age_s)
-            ages[0][index] += 1.0
+            ages.add(age_s)
             if connected:
-                ages[1][index] += 1.0
+                talking.add(age_s)
         talks = [counts for outcome, counts in self.ends.items() if outcome in _CONNECTED]
-        everybody = Curve.of(_sum(self.ends.values()), ages[0])
-        return everybody, Curve.of(_sum(talks), ages[1]) if talks else everybody
+        everybody = Curve.of(_sum(self.ends.values()), ages)
+        return everybody, Curve.of(_sum(talks), talking) if talks else everybody
 
     def to_data(self) -> dict[str, Any]:
         """What is worth keeping, as JSON: ends by outcome and bin."""

@@ -98,6 +98,8 @@ class Tracker:
     _planned_for: Wish | None = None
     _planned_at: float = -inf
     _replan_at: float = -inf
+    _stale: bool = True
+    """Whether there are calls that the plan does not speak of: what was asked for since."""
     _looks: deque[str] = field(default_factory=deque)
     _asked_at: float = -inf
     _held_until: float = -inf
@@ -160,6 +162,7 @@ class Tracker:
         if group is None or group.due_at > now:
             return None
         self._groups.pop()
+        self._stale = True
         self._asked_at = now
         if group.page is None:
             return self._look(group.calls[0])
@@ -168,17 +171,16 @@ class Tracker:
 
     def _next_group(self) -> Group | None:
         """The soonest request that may be made; what has ended or is being asked for is dropped on the way."""
-        while self._groups:
-            group = self._groups[-1]
-            if self._may_ask(group):
-                return group
+        while self._groups and not self._worth_asking(self._groups[-1]):
             self._groups.pop()
-        return None
+            self._stale = True
+        if not self._groups or (self._groups[-1].page is not None and len(self._asked) >= MOST_PAGES):
+            return None
+        return self._groups[-1]
 
-    def _may_ask(self, group: Group) -> bool:
+    def _worth_asking(self, group: Group) -> bool:
         if group.page is not None:
-            live = any(call_id in self.calls for call_id in group.calls)
-            return live and group.page not in self._asked and len(self._asked) < MOST_PAGES
+            return group.page not in self._asked and any(call_id in self.calls for call_id in group.calls)
         call = self.calls.get(group.calls[0])
         return call is not None and not call.looking
 
@@ -190,9 +192,10 @@ class Tracker:
             return self._held_until
         self._plan(now, wish)
         group = self._next_group()
-        if group is None:
-            return max(self._replan_at, self._held_until) if self._may_plan() else inf
-        return max(group.due_at, self._held_until)
+        due_at = inf if group is None else group.due_at
+        if due_at > now and (due_at > self._replan_at + self.mean_s / 8 or self._stale) and self._may_plan():
+            due_at = min(due_at, self._replan_at)
+        return max(due_at, self._held_until)
 
     # --- the plan ---------------------------------------------------------------------------------------------------
 
@@ -200,7 +203,7 @@ class Tracker:
         """Weigh all calls, if that is due: which request tells most, and when each is worth its price."""
         if now < self._replan_at and not self._wish_changed(now, wish):
             return
-        self._planned_at, self._planned_for = now, wish
+        self._planned_at, self._planned_for, self._stale = now, wish, False
         everybody, connected = self._learnt(now)
         groups = self._grouped(now)
         outlooks = {}
@@ -217,7 +220,7 @@ class Tracker:
         self._groups = groups
         soonest = groups[-1].due_at if groups else inf
         least_s = max(LEAST_S / 4, REPLAN_S_PER_CALL * len(self.calls))
-        self._replan_at = now + max(least_s, min(_FRESH * (soonest - now), self.mean_s / 4))
+        self._replan_at = now + max(least_s, min(_FRESH * (soonest - now), self.mean_s / 8))
 
     def _wish_changed(self, now: float, wish: Wish) -> bool:
         before = self._planned_for
@@ -250,9 +253,7 @@ class Tracker:
             else:
                 page = listing.page_of(self._position(call), self._placed)
                 pages.setdefault(page, []).append(call.call_id)
-        for page, calls in pages.items():
-            if page not in self._asked and len(self._asked) < MOST_PAGES:
-                groups.append(Group(page if len(calls) > 1 else None, calls))
+        groups += [Group(page if len(calls) > 1 else None, calls) for page, calls in pages.items()]
         return groups
 
     def _position(self, call: Tracked) -> float:
@@ -261,9 +262,7 @@ class Tracker:
     def _may_plan(self) -> bool:
         """Whether there is a live call that nobody is asking for."""
         asked = {call_id for page in self._asked.values() for call_id in page.calls}
-        return len(self._asked) < MOST_PAGES and any(
-            not call.looking and call.call_id not in asked for call in self.calls.values()
-        )
+        return any(not call.looking and call.call_id not in asked for call in self.calls.values())
 
     def _price_s(self, wish: Wish, sums: list[Outlook]) -> float:
         """The seconds of unnoticed waiting that a request is worth, so that ends are noticed as late as wished.
@@ -309,6 +308,7 @@ class Tracker:
         """The page that was asked for by this number has come, and its calls went to :meth:`seen` or :meth:`drop`."""
         asked = self._asked.pop(number, None)
         self._failures = 0
+        self._stale = True
         self._replan_at = min(self._replan_at, self._planned_at + max(LEAST_S / 4, REPLAN_S_PER_CALL * len(self.calls)))
         if asked is None:
             return
