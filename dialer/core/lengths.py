@@ -17,9 +17,9 @@ LENGTHS: Final = "lengths"
 """The topic under which the ledger keeps them."""
 PRIOR_LENGTH_S: Final = 45.0
 """The mean length of calls before any was heard."""
-_PRIOR_CALLS: Final = 4.0
-"""For so many calls that belief counts, until ``_ENOUGH`` have been heard."""
-_ENOUGH: Final = 20
+_PRIOR_CALLS: Final = 2.0
+"""For so many calls that belief counts, until ``ENOUGH`` have been heard."""
+ENOUGH: Final = 20
 _FIRST_S: Final = 0.05
 _GROWTH: Final = 1.12
 _BINS: Final = 120
@@ -78,7 +78,7 @@ class Curve:
             times_s[index] += (_EDGES[index + 1] - _EDGES[index]) * (at_risk + ends[index] / 2)
             at_risk += ends[index] + live.counts[index]
         mean_s = (sum(times_s) + _PRIOR_CALLS * PRIOR_LENGTH_S) / (sum(ends) + _PRIOR_CALLS)
-        if sum(ends) >= _ENOUGH:
+        if sum(ends) >= ENOUGH:
             mean_s = sum(times_s) / sum(ends)
         hazards = tuple(
             (count + _PRIOR_ENDS) / (time_s + _PRIOR_ENDS * mean_s) for count, time_s in zip(ends, times_s, strict=True)
@@ -125,7 +125,13 @@ class Lengths:
     ends: dict[str, list[float]] = field(default_factory=dict)
     heard: int = 0
     """Calls whose end was heard in this run."""
+    _carried_over: float = 0.0
     _to_keep_at: int = 10
+
+    @property
+    def known(self) -> float:
+        """How many ends are known, those of earlier runs among them."""
+        return self.heard + self._carried_over
 
     def worth_keeping(self) -> bool:
         """Whether enough was learnt since the last time: seldom, and ever more seldom until every 500 ends."""
@@ -175,6 +181,7 @@ class Lengths:
         most = sum(map(sum, found.ends.values()))
         scale = min(1.0, _CARRIED_OVER / most) if most > 0 else 1.0
         found.ends = {outcome: [count * scale for count in counts] for outcome, counts in found.ends.items()}
+        found._carried_over = most * scale
         return found
 
 

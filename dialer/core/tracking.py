@@ -16,7 +16,7 @@ from math import inf, sqrt
 from typing import Final
 
 from dialer.core.fuel import Wish
-from dialer.core.lengths import PRIOR_LENGTH_S, Curve, Lengths, Outlook
+from dialer.core.lengths import ENOUGH, PRIOR_LENGTH_S, Curve, Lengths, Outlook
 from dialer.core.listing import Listing, Span, Where
 from dialer.core.messages import Look, LookAtPage
 from dialer.core.wire import CallPage, CallStatus
@@ -102,6 +102,8 @@ class Tracker:
     """Whether there are calls that the plan does not speak of: what was asked for since."""
     _looks: deque[str] = field(default_factory=deque)
     _asked_at: float = -inf
+    _first_at: float = -inf
+    """When the oldest of these calls was placed, until enough is known of lengths."""
     _held_until: float = -inf
     _failures: int = 0
 
@@ -110,6 +112,8 @@ class Tracker:
     def add(self, call_id: str, placed_at: float, created_at: float | None = None, *, met_live: bool = True) -> None:
         """Follow a call. ``met_live`` is False for one of an earlier run, until this one has seen it live."""
         self._placed += 1
+        if not self.calls and self.lengths.known < ENOUGH:
+            self._first_at = placed_at
         made_at = created_at or placed_at
         self.calls[call_id] = Tracked(call_id, placed_at, made_at, placed_at, 1.0, self._placed, met_live=met_live)
         if len(self.calls) == 1:
@@ -286,11 +290,10 @@ class Tracker:
         if missing_s > _NEARLY * price_s:
             wait_s = (sqrt(outlook.ended**2 + 2.0 * outlook.hazard * missing_s) - outlook.ended) / outlook.hazard
         seen_at = min(self.calls[call_id].seen_at for call_id in group.calls)
-        if not self.lengths.ends:
-            # nothing is known of lengths: look soon, then ever more seldom
-            oldest = min(self.calls[call_id].placed_at for call_id in group.calls)
-            since = max(self._asked_at, oldest)
-            wait_s = min(wait_s, max(since + max(FIRST_LOOK_S, (since - oldest) / 2) - now, 0.0))
+        if self.lengths.known < ENOUGH:
+            # little is known of lengths: look soon, then ever more seldom
+            since = max(self._asked_at, self._first_at)
+            wait_s = min(wait_s, max(since + max(FIRST_LOOK_S, (since - self._first_at) / 2) - now, 0.0))
         return max(now + wait_s, seen_at + LEAST_S)
 
     def unnoticed(self, now: float) -> float:
@@ -377,6 +380,7 @@ class Tracker:
         for asked in self._asked.values():
             asked.at += by_s
         self._asked_at += by_s
+        self._first_at += by_s
         self._held_until += by_s
         self._curves_at = (self._curves_at[0], self._curves_at[1] + by_s)
         self.listing.shift(by_s)
