@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test torture simulate mutants bench lint types fix clean
+.PHONY: demo test torture simulate mutants fuzz bench lint types fix clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -37,6 +37,10 @@ simulate: .venv/.ready
 
 mutants: .venv/.ready
 	$(BIN)/python -m tests.mutants
+
+# An hour: damaged lists, and 100,000 numbers of all regions against phonenumbers.
+fuzz: .venv/.ready
+	$(BIN)/python -W error -m tests.fuzz --lists 120000 --files 60000
 
 bench: .venv/.ready
 	$(BIN)/python -m benchmarks

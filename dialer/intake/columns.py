@@ -17,7 +17,7 @@ from dialer.intake.values import consent_of, priority_of
 
 _SAMPLE_ROWS: Final = 200
 _SHARE: Final = 0.6
-_DIGITS_LEAST: Final = 7
+_DIGITS_LEAST: Final = 4
 _NAMES_MOST: Final = 40
 _NAME_MOST: Final = 60
 NAMED: Final = (
@@ -169,7 +169,7 @@ class _Reading:
     def _contradicts(self, header: str) -> bool:
         """Whether a column is called a phone, and holds none while another one does."""
         cells = self._cells[header]
-        if not cells or any(sum(mark.isdigit() for mark in cell) >= _DIGITS_LEAST for cell in cells):
+        if len(cells) < 2 or any(sum(mark.isdigit() for mark in cell) >= _DIGITS_LEAST for cell in cells):
             return False
         return any(self._share("phone", other) >= _SHARE for other in self._table.headers if other != header)
 

@@ -29,7 +29,7 @@ def as_csv(cells: Iterable[str], delimiter: str) -> str:
 def cut(line: str, delimiter: str) -> list[str]:
     """The cells of one line of CSV text; none where it is no such line."""
     try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
     except csv.Error:
         return []
 
@@ -87,7 +87,8 @@ class CsvFile:
         csv.field_size_limit(CELL_MOST)
         self.blank = number = done = 0
         with text_of(self._source, self._encoding) as text:
-            reader = csv.reader(islice(_told(text, self), self._skipped, None), delimiter=self.delimiter, strict=True)
+            lines = islice(_told(text, self), self._skipped, None)
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=True)
             try:
                 for cells in reader:
                     number += 1
@@ -133,7 +134,7 @@ class CsvFile:
                         opened = number if inside and fresh else opened
                         fresh = False
                     else:
-                        fresh = not inside and mark in self.delimiter + "\r\n"
+                        fresh = not inside and (mark in self.delimiter + "\r\n" or (fresh and mark == " "))
         return opened
 
 
@@ -177,7 +178,7 @@ def _delimiter(sample: str, *, whole: bool) -> str:
 
 def _widths(sample: str, mark: str, *, whole: bool) -> list[int]:
     widths: list[int] = []
-    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=mark)
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=mark, skipinitialspace=True)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):

@@ -89,6 +89,7 @@ class Plan:
         self.code = code
         main, *_ = found = [_metadata(int(code), region) for region in regions]
         self._regions = [_Region(metadata) for metadata in found]
+        self._asked, self._answer = "", UNKNOWN
         lengths, _ = _pattern(main.general_desc, frozenset())
         self._lengths = lengths - short_lengths(int(code))
         prefix = main.national_prefix_for_parsing
@@ -96,6 +97,11 @@ class Plan:
 
     def kind(self, national: str) -> int:
         """The :class:`~phonenumbers.PhoneNumberType` of a national significant number; UNKNOWN (99): not valid."""
+        if national != self._asked:  # a number is asked about twice: may it be called, and where does it lie?
+            self._asked, self._answer = national, self._kind(national)
+        return self._answer
+
+    def _kind(self, national: str) -> int:
         if len(self._regions) == 1:
             return self._regions[0].kind(national)
         for region in self._regions:

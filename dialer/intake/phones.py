@@ -40,9 +40,11 @@ _EXTENSION: Final = re.compile(
     re.IGNORECASE,
 )
 _WRITTEN: Final = re.compile(r"\(?\+?[\d(][\d ().\-/~]*")
-_LETTER_O: Final = re.compile(r"(?<=[\d\s+(\-.])[oO](?=[\d\s)\-.oO]*\d)|^[oO](?=[\d\s)\-.oO]*\d)")
+_LETTER_O: Final = re.compile(r"(?<![^\W\d_])(?:(?<=\d)[oO]+|[oO]+(?=\d))(?=[\d\s)\-.oO]*\d)")
 _AREA_MOST: Final = 6
 """Digits before a slash that may be an area code and not a number of its own."""
+_NATIONAL_MOST: Final = DIGITS_MOST - 3
+"""Digits of a national number that fits behind any country code."""
 _SHORTEST: Final = 7
 """Digits of the shortest E.164 number that a person can have."""
 
@@ -101,10 +103,10 @@ class Numbers:
                 return None
             return self._verdict(*found, cell, notes)
         if self._home is not None and _CLEAN_NATIONAL(cell):
-            national = self._home.national(cell.translate(_GROUPING))
-            if national is not None and self._home.plan.kind(national) in self._allowed:
+            national, plan = self._home.national(cell.translate(_GROUPING)), self._home.plan
+            if national is not None and plan.kind(national) in self._allowed and len(national) <= _NATIONAL_MOST:
                 notes.add("assumed_national")
-                return self._verdict(self._home.plan, national, cell, notes)
+                return f"+{plan.code}{national}"
         return None
 
     def _read(self, cell: str, notes: set[str]) -> str | Unusable:
@@ -123,7 +125,7 @@ class Numbers:
         bare = self._without_words(text, notes)
         if "/" in bare and (found := self._around_a_slash(bare, notes)):
             return found
-        parts = [part for piece in _SEVERAL.split(bare) if (part := piece.strip(" -:."))]
+        parts = [part for piece in _SEVERAL.split(bare) if (part := _trimmed(piece))]
         if len(parts) == 1:
             return self._one(parts[0], notes)
         return self._first_of(parts, text, notes)
@@ -227,6 +229,11 @@ class Numbers:
 
 _WORD_OF: Final = {kind: word for word, kind in KINDS.items()}
 _LINES: Final = frozenset(KINDS[word] for word in ("fixed_line", "mobile", "fixed_line_or_mobile", "voip"))
+
+
+def _trimmed(piece: str) -> str:
+    """A piece of a cell without the signs that stood before and behind it; a minus at a digit is one, and no sign."""
+    return piece.strip(" :.").removeprefix("- ").rstrip(" -:.")
 
 
 def _note(notes: set[str] | None, code: str) -> None:

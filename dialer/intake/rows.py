@@ -107,7 +107,8 @@ class Judge:
         )
 
     def _reject(self, row: Row, fault: Unusable) -> RejectedRow:
-        return RejectedRow(self._file, row.number, fault.reason, fault.detail, self._table.raw(row.cells))
+        detail = " ".join("".join(mark if mark.isprintable() else " " for mark in fault.detail).split())
+        return RejectedRow(self._file, row.number, fault.reason, detail, self._table.raw(row.cells))
 
     def _damage(self, row: Row, cells: list[str]) -> Unusable | None:
         if not any(cells):

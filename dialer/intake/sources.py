@@ -10,8 +10,10 @@ import gzip
 import io
 import os
 import shutil
+import struct
 import sys
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +45,18 @@ SIZE_MOST: Final = 8 << 30
 MEMBERS_MOST: Final = 1_000
 _LISTS: Final = frozenset({".csv", ".tsv", ".tab", ".txt", ".xlsx"})
 _BUFFER: Final = 1 << 18
+_BROKEN: Final = (
+    OSError,
+    EOFError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What the libraries raise over archives that are damaged, or made to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +72,9 @@ class Source:
 class _Stream(io.RawIOBase):
     """Bytes of a list, whose faults are told in one line and whose size is watched. ``packed`` is 0 where it is not."""
 
-    def __init__(self, inner: BinaryIO, shown: str, packed: int) -> None:
+    def __init__(self, inner: BinaryIO, shown: str, packed: int, beneath: BinaryIO | None) -> None:
         self._inner = inner
+        self._beneath = beneath
         self._shown = shown
         self._most = min(SIZE_MOST, max(RATIO_FROM, packed * RATIO_MOST)) if packed else SIZE_MOST
         self.seen = 0
@@ -72,7 +87,7 @@ class _Stream(io.RawIOBase):
             block = self._inner.read(len(buffer))
         except OSError as error:
             raise ContactsError(f"{self._shown}: cannot be read: {error.strerror or error}") from None
-        except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except _BROKEN as error:
             raise ContactsError(f"{self._shown}: cannot be unpacked ({error}); pack it again") from None
         self.seen += len(block)
         if self.seen > self._most:
@@ -86,11 +101,14 @@ class _Stream(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._inner.close()
+            if self._beneath is not None:
+                self._beneath.close()
         super().close()
 
 
-def _watched(inner: BinaryIO, shown: str, packed: int = 0) -> BinaryIO:
-    return io.BufferedReader(_Stream(inner, shown, packed), _BUFFER)
+def _watched(inner: BinaryIO, shown: str, packed: int = 0, beneath: BinaryIO | None = None) -> BinaryIO:
+    """A stream over ``inner``, which unpacks ``beneath`` where that has to be closed as well."""
+    return io.BufferedReader(_Stream(inner, shown, packed, beneath), _BUFFER)
 
 
 def find(entries: Iterable[tuple[str, Path]]) -> list[Source]:
@@ -138,20 +156,32 @@ def _spooled() -> Callable[[], BinaryIO]:
     """Standard input can be read once: it is kept in a file without a name, which goes when the program goes."""
     if sys.stdin is None or sys.stdin.isatty():
         raise ContactsError('contacts = "-": the list is read from standard input; pipe one in')
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as its source
+    spool = _Spool()
     try:
-        shutil.copyfileobj(_watched(sys.stdin.buffer, "standard input"), spool)
-        spool.flush()
+        with spool.writer() as file:
+            shutil.copyfileobj(_watched(sys.stdin.buffer, "standard input"), file)
     except OSError as error:
         raise ContactsError(f"standard input cannot be kept for reading: {error.strerror}") from None
     return lambda: io.BufferedReader(_Again(spool), _BUFFER)
 
 
+class _Spool:
+    """A file without a name, only its owner's, that lasts as long as somebody may read it."""
+
+    def __init__(self) -> None:
+        self.handle, name = tempfile.mkstemp()
+        weakref.finalize(self, os.close, self.handle)
+        Path(name).unlink()
+
+    def writer(self) -> BinaryIO:
+        return os.fdopen(os.dup(self.handle), "wb")
+
+
 class _Again(io.RawIOBase):
     """A reader of its own over a file that several read."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, spool: _Spool) -> None:
+        self._spool = spool
         self._at = 0
 
     def readable(self) -> bool:
@@ -161,12 +191,12 @@ class _Again(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: os.fstat(self._file.fileno()).st_size}
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: os.fstat(self._spool.handle).st_size}
         self._at = start[whence] + offset
         return self._at
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # narrower than a Buffer
-        block = os.pread(self._file.fileno(), len(buffer), self._at)
+        block = os.pread(self._spool.handle, len(buffer), self._at)
         buffer[: len(block)] = block
         self._at += len(block)
         return len(block)
@@ -178,7 +208,7 @@ def _sources(opener: Callable[[], BinaryIO], name: str, shown: str, packed: int)
         if head.startswith(magic):
             raise ContactsError(f"{shown}: {why}")
     if head.startswith(_GZIP):
-        inner = Source(name, shown, lambda: _watched(cast("BinaryIO", gzip.GzipFile(fileobj=opener())), shown, packed))
+        inner = Source(name, shown, partial(_unpacked, opener, shown, packed))
         if _head(inner.open, shown).startswith((_ZIP, _GZIP, *_REFUSED)):
             raise ContactsError(f"{shown}: packed twice; unpack it once")
         yield inner
@@ -186,6 +216,11 @@ def _sources(opener: Callable[[], BinaryIO], name: str, shown: str, packed: int)
         yield from _packed(opener, name, shown)
     else:
         yield Source(name, shown, lambda: _watched(opener(), shown))
+
+
+def _unpacked(opener: Callable[[], BinaryIO], shown: str, packed: int) -> BinaryIO:
+    beneath = opener()
+    return _watched(cast("BinaryIO", gzip.GzipFile(fileobj=beneath)), shown, packed, beneath)
 
 
 def _head(opener: Callable[[], BinaryIO], shown: str) -> bytes:
@@ -200,7 +235,7 @@ def _packed(opener: Callable[[], BinaryIO], name: str, shown: str) -> Iterator[S
     try:
         with opener() as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _BROKEN as error:
         raise ContactsError(f"{shown}: a damaged archive or workbook ({error}); save it again") from None
     names = {member.filename for member in members}
     if "[Content_Types].xml" in names or "mimetype" in names:
@@ -211,8 +246,8 @@ def _packed(opener: Callable[[], BinaryIO], name: str, shown: str) -> Iterator[S
         _weigh(members, shown)
         yield Source(name, shown, lambda: _watched(opener(), shown), is_workbook=True)
         return
+    _weigh(members, shown)
     lists = [member for member in members if _is_list(member)]
-    _weigh(lists, shown)
     if not lists:
         raise ContactsError(f"{shown}: there is no list (.csv, .tsv, .txt, .xlsx) in this archive")
     for member in sorted(lists, key=lambda item: item.filename):
@@ -225,7 +260,13 @@ def _weigh(members: Sequence[zipfile.ZipInfo], shown: str) -> None:
         raise ContactsError(f"{shown}: {len(members):,} files in one archive are more than {MEMBERS_MOST:,}")
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in member.filename or not member.filename.isprintable():
+        if (
+            not member.filename
+            or path.is_absolute()
+            or ".." in path.parts
+            or ":" in member.filename
+            or not member.filename.isprintable()
+        ):
             raise ContactsError(f"{shown}: an archive with a file named {member.filename!r} is not to be trusted")
         if member.flag_bits & 1:
             raise ContactsError(f"{shown}: {member.filename} is protected by a password; pack it without one")
@@ -245,11 +286,14 @@ def _is_list(member: zipfile.ZipInfo) -> bool:
 
 def _member(opener: Callable[[], BinaryIO], member: zipfile.ZipInfo, name: str, shown: str) -> Source:
     def opened() -> BinaryIO:
+        beneath = opener()
         try:
-            inner = zipfile.ZipFile(opener()).open(member)  # noqa: SIM115 - closed with the stream around it
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            with zipfile.ZipFile(beneath) as archive:
+                inner = archive.open(member)
+        except _BROKEN as error:
+            beneath.close()
             raise ContactsError(f"{shown}: cannot be unpacked ({error}); pack it again") from None
-        return _watched(cast("BinaryIO", inner), shown, member.compress_size)
+        return _watched(cast("BinaryIO", inner), shown, member.compress_size, beneath)
 
     head = _head(opened, shown)
     if head.startswith((_GZIP, *_REFUSED)):

@@ -36,11 +36,12 @@ class XlsxFile:
         self.digest = sha256(self._bytes()).hexdigest()
         found = self._sheet(sheet)
         self._sheet_name = found.name
-        self.size = max(1, found.height)
+        self.size = max(1, found.total_height)
         self._header = next((row.cells for row in self._read(found)), [])
         if not any(cell.strip() for cell in self._header):
             raise ContactsError(
-                f"{self.shown}: the sheet '{self._sheet_name}' is empty; a header and at least one row are needed"
+                f"{self.shown}: the sheet '{self._sheet_name}' is empty; a header and at least one row are needed, or "
+                "name another sheet: [columns] sheet = ..."
             )
         self.headers = unique(self._header)
         self.notes: tuple[Note, ...] = (Note(self.name, "sheet", f"{self.shown}: sheet '{self._sheet_name}' is read"),)
@@ -95,10 +96,9 @@ class XlsxFile:
 
     def _read(self, sheet: CalamineSheet) -> Iterator[Row]:
         self.position = self.blank = 0
-        left = [""] * (sheet.start[1] if sheet.start else 0)
-        for number, values in enumerate(sheet.iter_rows(), 1 + (sheet.start[0] if sheet.start else 0)):
+        for number, values in enumerate(sheet.iter_rows(), 1):
             self.position += 1
-            cells = without_tail([*left, *map(text_of, values)])
+            cells = without_tail(list(map(text_of, values)))
             if cells:
                 yield Row(number, cells)
             else:

@@ -9,9 +9,10 @@ import pytest
 
 from dialer.core.columns import Columns
 from dialer.core.errors import ContactsError
-from dialer.intake.columns import Mapping, understand
+from dialer.intake.columns import Column, Mapping, understand
 from dialer.intake.csvfile import CsvFile
 from dialer.intake.sources import find
+from dialer.intake.synonyms import role_of
 from tests.support_rows import list_of
 
 
@@ -139,3 +140,83 @@ def test_what_the_campaign_says_outranks_what_the_headers_say(tmp_path: Path) ->
     assert mapping.phone == ("Home", "phone")
     assert mapping.first_name == "Rufname"
     assert mapping.timezone == "where"
+
+
+@pytest.mark.parametrize(
+    ("header", "role"),
+    [
+        ("Teléfono móvil", "phone"),
+        ("Numer telefonu", "phone"),
+        ("携帯電話", "phone"),
+        ("Phone 2", "phone"),
+        ("Customer Name", "full_name"),
+        ("Nazwisko", "last_name"),
+        ("Strefa czasowa", "timezone"),
+        ("タイムゾーン", "timezone"),
+        ("Código Postal", "postal_code"),
+        ("Województwo", "state"),
+        ("Einwilligung", "consent"),
+        ("iPhone", None),
+        ("phone_type", None),
+        ("telephonist", None),
+    ],
+)
+def test_headers_mean_what_people_mean_by_them(header: str, role: str | None) -> None:
+    assert role_of(header) == role
+
+
+def test_a_column_of_full_names_under_the_header_of_a_first_name_is_split(tmp_path: Path) -> None:
+    full = _understood(tmp_path, "Nome,phone\nAna Luz,+12125550100\nIvo dos Santos,+12125550101\n")
+    assert (full.first_name, full.full_name) == (None, "Nome")
+    first = _understood(tmp_path, "Nome,Sobrenome,phone\nAna Maria,Luz,+12125550100\n")
+    assert (first.first_name, first.last_name, first.full_name) == ("Nome", "Sobrenome", None)
+    said = _understood(tmp_path, "Nome,phone\nAna Luz,+12125550100\n", first_name="Nome")
+    assert (said.first_name, said.full_name) == ("Nome", None)
+
+
+def test_a_column_of_zones_is_found_by_its_cells(tmp_path: Path) -> None:
+    mapping = _understood(tmp_path, "phone,where\n+12125550100,Europe/London\n+12125550101,\n")
+    assert mapping.timezone == "where"
+    assert _understood(tmp_path, "phone,where\n+12125550100,London\n").timezone is None
+
+
+def test_a_column_that_is_only_called_a_phone_is_none_where_another_holds_the_numbers(tmp_path: Path) -> None:
+    mapping = _understood(tmp_path, "phone,reach\niPhone 12,+12125550100\nPixel,+12125550101\n")
+    assert mapping.phone == ("reach",)
+    assert mapping.columns[1].why == "cells"
+
+
+def test_a_contact_or_a_number_is_told_by_its_cells(tmp_path: Path) -> None:
+    assert _understood(tmp_path, "id,Number\n1,+12125550100\n").phone == ("Number",)
+    assert _understood(tmp_path, "Contact,Kontakt\nAda,+12125550100\n").phone == ("Kontakt",)
+
+
+def test_how_each_column_was_understood_is_a_plain_value(tmp_path: Path) -> None:
+    content = "Vorname,Handy,city\nAda,+12125550100,Paris\nBen,12,\nCleo,+12125550101,Rome\n"
+    first, phone, city = _understood(tmp_path, content).columns
+    assert first == Column("Vorname", "first_name", "header", 3, 3, ("Ada", "Ben"))
+    assert phone == Column("Handy", "phone", "header", 3, 2, ("+12125550100", "12"))
+    assert city == Column("city", "metadata", "", 2, 2, ("Paris", "Rome"))
+    named = _understood(tmp_path, content, phone="Handy", state="city").columns
+    assert [(column.role, column.why) for column in named[1:]] == [("phone", "[columns]"), ("state", "[columns]")]
+
+
+@pytest.mark.parametrize(
+    "key", ["full_name", "state", "postal_code", "consent", "priority", "agent", "key", "metadata"]
+)
+def test_each_further_column_that_is_named_must_be_there(tmp_path: Path, key: str) -> None:
+    assert "'Nope'" in _question(tmp_path, "phone,city\n+12125550100,Paris\n", **{key: "Nope"})
+
+
+def test_two_columns_of_one_meaning_are_told(tmp_path: Path) -> None:
+    mapping = _understood(tmp_path, "phone,First,Given Name\n+12125550100,A,B\n")
+    assert mapping.first_name == "First"
+    assert [note.code for note in mapping.notes] == ["several_columns"]
+
+
+def test_the_answer_to_a_question_can_be_pasted_whatever_the_header_holds(tmp_path: Path) -> None:
+    asked = _question(tmp_path, '"Tel. "" \\ \x1b",Mobile\n+12125550100,+12125550101\n')
+    assert asked.isprintable()
+    assert tomllib.loads(asked[asked.index("[columns] ") + len("[columns] ") :]) == {
+        "phone": ['Tel. " \\ \x1b', "Mobile"]
+    }

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dialer.core.columns import LINE_TYPES, Columns
 from dialer.core.hours import zone_of
-from dialer.intake.phones import Unusable, to_e164, zones_of
+from dialer.intake.phones import Numbers, Unusable, to_e164, zones_of
 
 NEW_YORK = "+12125550100"
 CAPE = "+27821234567"
@@ -107,6 +108,95 @@ def test_a_cell_that_cannot_be_dialed_says_why(cell: str, region: str | None, re
     assert found.reason == reason
     assert found.detail
     assert "\n" not in found.detail
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "expected", "notes"),
+    [
+        ("+12125550100", "US", NEW_YORK, set()),
+        ("(212) 555-0100", "US", NEW_YORK, {"assumed_national"}),
+        ("212.555.0100", "US", NEW_YORK, {"assumed_national"}),
+        ("821234567", "ZA", CAPE, {"assumed_national"}),
+        ("27821234567", "ZA", CAPE, {"plus_missing"}),
+        ("27821234567.0", "ZA", CAPE, {"plus_missing", "float_text"}),
+        ("0027 82 123 4567", "ZA", CAPE, set()),
+        ("O82 123 4567", "ZA", CAPE, {"letter_o", "assumed_national"}),
+        ("+27 82 1O3 4567", None, "+27821034567", {"letter_o"}),
+        ("+1 212 555 O100", None, NEW_YORK, {"letter_o"}),
+        ("Mobile - +1 212 555 0100", None, NEW_YORK, {"label_removed"}),
+        ("\u202a+1 212 555 0100\u202c", None, NEW_YORK, {"odd_characters"}),
+        ("+1–212–555–0100", None, NEW_YORK, {"odd_characters"}),
+        ("Handy: +1 212 555 0100", None, NEW_YORK, {"label_removed"}),
+        ("Tél. +1 212 555 0100 (bureau)", None, NEW_YORK, {"label_removed"}),
+        ("m: +1 212 555 0100", None, NEW_YORK, {"label_removed"}),
+        ("+1 212 555 0100, +1 212 555 0101", None, NEW_YORK, {"several_in_cell"}),
+        ("12; +1 212 555 0100", None, NEW_YORK, {"second_in_cell"}),
+        ("0221/9876543", "DE", "+492219876543", {"assumed_national"}),
+        ("+49 221 / 9876543", None, "+492219876543", set()),
+        ("212/555-0100", "US", NEW_YORK, {"assumed_national"}),
+    ],
+)
+def test_what_is_read_with_good_will_is_counted_by_its_kind(
+    cell: str, region: str | None, expected: str, notes: set[str]
+) -> None:
+    numbers = Numbers(Columns(region=region))
+    assert numbers.read(cell) == expected
+    assert numbers.notes == dict.fromkeys(notes, 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "region"),
+    [
+        ("030 / 1234567 / 22", "DE"),
+        ("0221, 123456", "DE"),
+        ("Ada or 123456", "DE"),
+        ("082 123 4567 ext 5 / 8", "ZA"),
+        ("+44 7911 123456 (ask for 2)", "GB"),
+        ("+1 212 555 0100 24/7", "US"),
+        ("27821234567.0", "US"),
+        ("27821234567.5", "ZA"),
+        ("-2125550100", "US"),
+        ("*67 212 555 0100", "US"),
+        ("+1 212 555 0100 +1 212 555 0101", None),
+        ("2125550100 2125550101", "US"),
+        ("SO82 123 4567", "ZA"),
+        ("1-800-FLOWERS", "US"),
+        ("+1212555O1", None),
+        ("+1 212 555 010O", None),
+        ("00447911123456", "US"),
+    ],
+)
+def test_what_could_be_a_strangers_number_is_not_called(cell: str, region: str | None) -> None:
+    assert isinstance(to_e164(cell, region), Unusable)
+
+
+def test_a_plus_that_was_lost_is_suggested_and_never_put_in_its_place() -> None:
+    found = to_e164("27821234567", "US")
+    assert isinstance(found, Unusable)
+    assert "is +27821234567 meant?" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("cell", "said", "expected"),
+    [
+        ("1-212-555-KLMN", {"region": "US", "vanity": True}, "+12125555566"),
+        ("+1 900 234 5678", {"line_types": ["premium_rate"]}, "+19002345678"),
+        ("+1 212 555 0100", {"line_types": ["premium_rate"]}, "phone_kind"),
+        ("+27 82 123 4567", {"line_types": ["fixed_line"]}, "phone_kind"),
+        ("+1 212 555 0100 x9", {"extensions": "strip"}, NEW_YORK),
+        ("+1 212 555 0100,,,,1234#", {"extensions": "strip"}, NEW_YORK),
+        ("+1 000 000 0000", {"allow_possible": True}, "+10000000000"),
+        ("+27 10111", {"allow_possible": True}, "phone_invalid"),
+        ("911", {"allow_possible": True, "region": "US"}, "phone_invalid"),
+        ("112", {"allow_possible": True, "region": "DE"}, "phone_invalid"),
+        ("+1 212 555", {"allow_possible": True}, "phone_invalid"),
+        ("+882 16 12345678", {"line_types": list(LINE_TYPES), "allow_possible": True}, "phone_kind"),
+        ("+49 2219 8765 4321 234", {"allow_possible": True}, "phone_invalid"),
+    ],
+)
+def test_a_campaign_may_set_what_is_called(cell: str, said: dict[str, object], expected: str) -> None:
+    found = Numbers(Columns.model_validate(said)).read(cell)
+    assert (found if isinstance(found, str) else found.reason) == expected
 
 
 def test_an_extension_after_a_semicolon_is_an_extension_too() -> None:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -566,7 +565,7 @@ def test_the_second_row_of_a_number_is_rejected_and_names_the_first(ledger: Sqli
 def test_a_rejected_duplicate_keeps_its_raw_row(ledger: SqliteLedger) -> None:
     record = put(ledger)
     raw = f'{phone(0)},"Paris, Texas"'
-    enroll(ledger, record, [person(0, 2), replace(person(0, 3, city="Paris, Texas"), raw=raw)])
+    enroll(ledger, record, [person(0, 2), person(0, 3, city="Paris, Texas")._replace(raw=raw)])
     (row,) = _query(ledger, "SELECT raw FROM rejected")
     assert row["raw"] == raw
 

@@ -1,0 +1,1 @@
+"""Long fuzzing of contact lists and phone numbers: ``python -m tests.fuzz``."""
