@@ -249,7 +249,7 @@ class CallsClient:
         may_send: Callable[[], bool],
         *,
         fresh: bool,
-    ) -> tuple[int, httpx.Headers, bytes]:
+    ) -> tuple[int, dict[str, str], bytes]:
         sending = not self._traced
         if not may_send():  # and again at the first byte, where the transport tells of it
             raise _too_late()
@@ -268,7 +268,7 @@ class CallsClient:
             with anyio.fail_after(self._timeout_s):
                 answer = await transport.handle_async_request(request)
                 try:
-                    return answer.status_code, answer.headers, await _body_of(answer)
+                    return answer.status_code, _headers_of(answer), await _body_of(answer)
                 finally:
                     await answer.aclose()
         except TimeoutError:
@@ -309,6 +309,16 @@ def _over_the_network() -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransp
     """The transport for looks, which keeps its connections, and the one for creates, which keeps none."""
     verify = httpx.create_ssl_context()
     return CoreTransport(verify), OneShotTransport(verify)
+
+
+def _headers_of(answer: httpx.Response) -> dict[str, str]:
+    """The headers by their names in small letters; read some ten times over, which httpx's own are not made for."""
+    found: dict[str, str] = {}
+    for name, value in answer.headers.raw:
+        key = name.decode("latin-1").lower()
+        said = value.decode("latin-1")
+        found[key] = f"{found[key]}, {said}" if key in found else said
+    return found
 
 
 async def _body_of(answer: httpx.Response) -> bytes:

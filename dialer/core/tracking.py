@@ -34,7 +34,7 @@ MOST_LOOKS: Final = 16
 """Calls looked at by themselves at once."""
 LONGEST_UNSEEN: Final = 2.0
 """No live call goes unseen for longer than so many mean lengths, however dear requests are."""
-REPLAN_S_PER_CALL: Final = 1e-4
+REPLAN_S_PER_CALL: Final = 2e-4
 """Weighing all calls takes time that grows with their number: it is done the more seldom the more there are."""
 _NEARLY: Final = 0.02
 """So near to its price a request is not put off once more."""

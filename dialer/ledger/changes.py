@@ -68,9 +68,12 @@ class Writer:
         lead: Lead | None = None,
         key: str | None = None,
     ) -> None:
-        """A line of the journal: about an attempt, or about a lead. Numbers and names stay out of it."""
+        """A line of the journal: about an attempt, or about a lead. Numbers and names stay out of it.
+
+        It is written when the transaction ends, together with the others of it.
+        """
         about = attempt.lead if attempt else lead
-        entry = self._pending.add(
+        self._pending.add(
             at,
             kind,
             {name: value for name, value in data.items() if value is not None},
@@ -79,7 +82,6 @@ class Writer:
             person=person_of(about.phone, self._salt) if about else None,
             attempt=attempt.key if attempt else key,
         )
-        self._execute("event", event_row(entry))
 
 
 def event_row(entry: Entry) -> dict[str, object]:

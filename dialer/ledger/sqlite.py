@@ -17,7 +17,7 @@ from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, Lead
 from dialer.core.messages import Change, Restored
 from dialer.core.pacing import DAY_S
 from dialer.ledger import CampaignRecord, Enrollment, LedgerConflict
-from dialer.ledger.changes import SHADOWED, IllegalChange, Writer, write
+from dialer.ledger.changes import SHADOWED, IllegalChange, Writer, event_row, write
 from dialer.ledger.enrollment import SqliteEnrollment
 from dialer.ledger.journal import Entry, Journal, Pending, chunked, person_of
 from dialer.ledger.replay import Replay, ReplayFailed
@@ -290,6 +290,7 @@ class SqliteLedger:
             try:
                 self._insist()
                 yield
+                db.executemany(statements()["event"], map(event_row, self._pending.entries))
                 db.execute("COMMIT")
             except BaseException:
                 self._pending.drop()
