@@ -29,6 +29,8 @@ def write_reports(reader: LedgerReader, name: str, directory: Path, now: float) 
         "retry_queue.csv": retry_queue(reader, record),
         "rejected.csv": rejected(reader, record),
     }
-    rows = {file: write_csv(directory / file, table.columns, table.rows) for file, table in tables.items()}
+    rows = {
+        file: write_csv(directory / file, table.columns, table.rows, table.phones) for file, table in tables.items()
+    }
     write_text(directory / "summary.json", summary_json(summarise(reader, record, now)))
     return Written(directory, rows)

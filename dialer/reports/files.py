@@ -6,7 +6,7 @@ import csv
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -14,15 +14,19 @@ from typing import IO, Final
 from dialer.core.errors import UserError
 
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "|", "%", "＝", "＋", "－", "＠")  # meant
-_HARMLESS: Final = re.compile(r"\+[1-9]\d{6,14}|[+-]?\d+(?:[.,]\d+)?")
-"""An E.164 number keeps its plus, a plain number its sign."""
+_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
-def inert(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula (CWE-1236)."""
-    if not isinstance(cell, str) or not cell.lstrip(" ").startswith(_RISKY) or _HARMLESS.fullmatch(cell):
+_UNSEEN: Final = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\u2060\ufeff]*")
+
+
+def inert(cell: object, *, phone: bool = False) -> object:
+    """A cell that no spreadsheet takes for a formula (CWE-1236); an E.164 number in a ``phone`` column stays."""
+    if not isinstance(cell, str) or (phone and _E164.fullmatch(cell)):
         return cell
-    return "'" + cell
+    start = _UNSEEN.match(cell)
+    assert start is not None
+    return "'" + cell if cell.startswith(_RISKY) or cell.startswith(_RISKY, start.end()) else cell
 
 
 def make_private_dir(path: Path) -> None:
@@ -55,14 +59,17 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
         raise
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write a table as CSV (UTF-8, comma, header). Returns the number of rows."""
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], phones: Container[str] = ("phone",)
+) -> int:
+    """Write a table as CSV (UTF-8, comma, header). ``phones``: its columns of numbers. Returns the number of rows."""
     count = 0
+    spared = [column in phones for column in columns]
     with whole_file(path) as file:
         writer = csv.writer(file, lineterminator="\r\n")  # with "\n" a bare carriage return would go unquoted
         writer.writerow([inert(column) for column in columns])
         for row in rows:
-            writer.writerow([inert(cell) for cell in row])
+            writer.writerow([inert(cell, phone=phone) for cell, phone in zip(row, spared, strict=True)])
             count += 1
     return count
 

