@@ -18,6 +18,8 @@ SINGLES_FOR_S: Final = 600.0
 """A list that proved unlike what is assumed is not used for so long."""
 _OURS_LEAST: Final = 20
 _LAG_FADES: Final = 0.9
+_LAG_GROWS: Final = 1.25
+"""A call that does not show yet will take a while longer: not to ask for it at every moment."""
 
 
 class Where(Enum):
@@ -110,6 +112,8 @@ class Listing:
 
     def span(self, asked: int, page: CallPage) -> Span | None:
         """Which calls a page covers; None where it does not say when its calls were made."""
+        if not page.calls and self.is_head(asked):  # nothing shows yet
+            return Span(float("-inf"), float("-inf"), last=True)
         created = [call.created_at.timestamp() for call in page.calls if call.created_at]
         if not created:
             return None
@@ -137,7 +141,7 @@ class Listing:
 
     def not_shown_yet(self, age_s: float) -> None:
         """A call of this age was not in the list, though it is the newest."""
-        self.lag_s = max(self.lag_s, age_s)
+        self.lag_s = max(self.lag_s, _LAG_GROWS * age_s)
 
     def hid(self, hidden: int, now: float) -> None:
         """A page did not show so many live calls that it must hold; none: it can be believed."""

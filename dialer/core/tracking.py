@@ -28,6 +28,8 @@ LAG_ALLOWED_S: Final = 15.0
 """A call younger than this may not show in the list yet: that is no sign of anything."""
 MISSES: Final = 3
 """A call that so many pages in a row did not show is looked at alone."""
+REST_LENGTHS: Final = 0.01
+"""How long a call rests after a miss, in mean lengths; twice as long after each further one."""
 MOST_PAGES: Final = 4
 """Pages asked for at once."""
 MOST_LOOKS: Final = 16
@@ -61,6 +63,8 @@ class Tracked:
     connected: bool = False
     misses: int = 0
     """Pages in a row that should have shown it and did not."""
+    rests_until: float = -inf
+    """After a miss it is not asked for again at once."""
 
 
 @dataclass(slots=True)
@@ -250,7 +254,7 @@ class Tracker:
         believed, listing = self.listing.believed(now), self.listing
         asked = {call_id for page in self._asked.values() for call_id in page.calls}
         for call in self.calls.values():
-            if call.looking or call.call_id in asked:
+            if call.looking or call.call_id in asked or now < call.rests_until:
                 continue
             if not believed or call.misses >= MISSES or now - call.placed_at < listing.lag_s:
                 groups.append(Group(None, [call.call_id]))
@@ -335,11 +339,13 @@ class Tracker:
         missing = [call for call_id in asked.calls if (call := self.calls.get(call_id)) and call.seen_at < asked.at]
         hidden = 0
         for call in missing:
-            call.misses += 1
             where = self._where(span, call)
             if where is Where.NEWER:
                 self._is_newer(call, number, asked)
-            elif where is Where.OLDER:
+                continue
+            call.misses += 1
+            call.rests_until = now + REST_LENGTHS * self.mean_s * 2.0**call.misses
+            if where is Where.OLDER:
                 call.position, call.base = max(self._position(call), number * self.listing.per_page + 1.0), self._placed
             elif where is Where.HIDDEN and asked.at - call.placed_at >= LAG_ALLOWED_S:
                 hidden += 1
@@ -353,7 +359,6 @@ class Tracker:
     def _is_newer(self, call: Tracked, number: int, asked: Asked) -> None:
         if self.listing.is_head(number):
             self.listing.not_shown_yet(asked.at - call.placed_at)
-            call.misses = 0 if asked.at - call.placed_at < LAG_ALLOWED_S else call.misses
         else:
             call.position, call.base = min(self._position(call), (number - 1.0) * self.listing.per_page), self._placed
 
@@ -377,6 +382,7 @@ class Tracker:
         for call in self.calls.values():
             call.placed_at += by_s
             call.seen_at += by_s
+            call.rests_until += by_s
         for asked in self._asked.values():
             asked.at += by_s
         self._asked_at += by_s

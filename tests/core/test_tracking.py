@@ -196,11 +196,25 @@ def test_a_call_too_young_for_the_list_is_waited_for_as_long_as_others_were() ->
     assert tracker.next_sweep(now, IDLE) == LookAtPage(1)
     show(tracker, page(newest(tracker, ["young"])), now)
     assert tracker.next_straggler(now) is None
-    assert tracker.listing.lag_s == 4.0
+    assert tracker.listing.lag_s == 1.25 * 4.0
     for call_id in [call_id for call_id in tracker.calls if call_id != "young"]:
         tracker.drop(call_id, now, ended=True)
     tracker.add("younger", now)
     assert due(tracker, now + 0.01, BINDING) > now + 1
+
+
+def test_a_list_that_shows_nobody_yet_is_not_asked_at_every_moment() -> None:
+    tracker = tracker_of(20, spread_s=0.0)
+    now, asked = NOW + 1, 0
+    while now < NOW + 30:
+        now = max(due(tracker, now, BINDING), now + 0.05)
+        order = tracker.next_sweep(now, BINDING)
+        if isinstance(order, LookAtPage):
+            asked += 1
+            show(tracker, CallPage(calls=(), page=1, per_page=100, total=0), now)
+        elif order is not None:
+            tracker.seen(order.call_id, now)
+    assert asked < 20
 
 
 def strike(tracker: Tracker, now: float, hidden: list[str]) -> None:
