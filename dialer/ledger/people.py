@@ -77,7 +77,9 @@ class People:
         at_number = self._by_phone.get(phone)
         if at_number is not None and at_number.seen:
             return Verdict.DUPLICATE, at_number
-        others = [] if key is None else [one for one in self._by_key.get(key, {}).values() if one.phone != phone]
+        if key is None:
+            return (Verdict.NEW, None) if at_number is None else (Verdict.KNOWN, at_number)
+        others = [one for one in self._by_key.get(key, {}).values() if one.phone != phone]
         for one in others:
             if one.seen:
                 return Verdict.DUPLICATE, one
