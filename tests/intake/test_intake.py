@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,3 +212,35 @@ def test_rows_in_are_contacts_and_rejected_rows_always(rows: list[list[str]], al
 
 def test_noon_is_where_these_tests_think_it_is() -> None:
     assert datetime.fromtimestamp(NOON, UTC) == datetime(2026, 2, 25, 12, tzinfo=UTC)
+
+
+_HALF = """
+import sys
+from pathlib import Path
+from dialer.intake import Intake
+from tests.support_rows import NOON, campaign_in, opened, put
+home = Path(sys.argv[1])
+def halfway(rows, share):
+    print(rows, flush=True)
+    sys.stdin.read()
+with opened(home) as ledger:
+    Intake(campaign_in(home)).enroll(ledger, put(ledger), NOON, halfway)
+"""
+
+
+def test_an_import_that_is_killed_halfway_has_changed_nothing_and_begins_anew(tmp_path: Path) -> None:
+    numbers = [f"+1212{200 + index // 10_000}{index % 10_000:04d}" for index in range(7_000)]
+    list_of(tmp_path, "phone\n" + "\n".join(numbers))
+    command = [sys.executable, "-c", _HALF, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as half:
+        assert half.stdout is not None
+        assert half.stdout.readline() == "5000\n"
+        half.kill()
+    with opened(tmp_path) as ledger:
+        record = put(ledger)
+        assert (record.intake, record.list_digest) == (0, "")
+        assert ledger.claim(record.id, NOON, 10) == []
+        result = Intake(campaign_in(tmp_path)).enroll(ledger, record, NOON)
+        assert result is not None
+        assert (result.added, result.rows) == (7_000, 7_000)
