@@ -42,6 +42,8 @@ def _bar() -> tqdm[Never]:
         total=1.0,
         file=sys.stderr,
         leave=False,
+        mininterval=0,  # it is moved every few thousand rows only
+        miniters=0,
         dynamic_ncols=True,
         bar_format="Contacts {percentage:3.0f}% |{bar:20}|{postfix}, {remaining} left",
     )
