@@ -155,10 +155,16 @@ class Numbers:
             found = self._one(part, notes)
             if isinstance(found, Unusable):
                 fault = found
+            elif self._goes_on(part, parts[index + 1 : index + 2]):
+                return Unusable("phone_invalid", f"'{_short(text)}' may be one number or two")
             elif self._is_whole(part):
                 notes.add("several_in_cell" if index == 0 else "second_in_cell")
                 return found
         return fault
+
+    def _goes_on(self, part: str, rest: list[str]) -> bool:
+        """Whether a number and the digits behind it are a number as well: then nobody can tell where it ends."""
+        return bool(rest) and rest[0].isdigit() and isinstance(self._one(part + rest[0]), str)
 
     def _is_whole(self, part: str) -> bool:
         """Whether a number cannot be the end of another: it begins as one, or all numbers there are of its length."""

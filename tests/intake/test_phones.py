@@ -131,6 +131,7 @@ def test_a_cell_that_cannot_be_dialed_says_why(cell: str, region: str | None, re
         ("m: +1 212 555 0100", None, NEW_YORK, {"label_removed"}),
         ("+1 212 555 0100, +1 212 555 0101", None, NEW_YORK, {"several_in_cell"}),
         ("12; +1 212 555 0100", None, NEW_YORK, {"second_in_cell"}),
+        ("082 123 4567/8", "ZA", CAPE, {"several_in_cell", "assumed_national"}),
         ("0221/9876543", "DE", "+492219876543", {"assumed_national"}),
         ("+49 221 / 9876543", None, "+492219876543", set()),
         ("212/555-0100", "US", NEW_YORK, {"assumed_national"}),
@@ -149,6 +150,8 @@ def test_what_is_read_with_good_will_is_counted_by_its_kind(
     [
         ("030 / 1234567 / 22", "DE"),
         ("0221, 123456", "DE"),
+        ("+49 30 1234, 5678", "DE"),
+        ("030 12345 / 67", "DE"),
         ("Ada or 123456", "DE"),
         ("082 123 4567 ext 5 / 8", "ZA"),
         ("+44 7911 123456 (ask for 2)", "GB"),
