@@ -49,6 +49,9 @@ def nested(cell: str) -> Any:
         raise ValueError("a JSON object like {...} is meant")  # noqa: TRY004 - a fault of the list, not of the program
     if _depth(found) > _DEEPEST:
         raise ValueError("nested too deep")
+    json.dumps(
+        found, ensure_ascii=False, allow_nan=False
+    ).encode()  # halves of characters and numbers beyond all bounds
     return found
 
 

@@ -34,7 +34,20 @@ def test_nested_metadata_is_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["pro", "1", '"x"', "null", "{", '{"a": NaN}', "[" * 30 + "]" * 30, "[" * 60_000, '{"a": Infinity}']
+    "cell",
+    [
+        "pro",
+        "1",
+        '"x"',
+        "null",
+        "{",
+        '{"a": NaN}',
+        "[" * 30 + "]" * 30,
+        "[" * 60_000,
+        '{"a": Infinity}',
+        '{"a": 1e999}',
+        '["\\ud800"]',
+    ],
 )
 def test_what_is_no_json_object_is_refused(cell: str) -> None:
     with pytest.raises(ValueError, match=r"."):
