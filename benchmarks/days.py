@@ -31,7 +31,7 @@ _QUOTA = Plan(20, 0, 10_000)
 """The quota alone: held to 60 a minute as well, the peer looks less often than it wants, and gets more calls of it."""
 _DAYS = (Plan(20, 600, 100_000), Plan(20, 300, 50_000), Plan(20, 60, 10_000), _QUOTA)
 _LISTS = {
-    Plan(1_000): 6_000,
+    Plan(1_000): 5_000,
     Plan(100): 3_000,
     Plan(100, 600): 3_000,
     Plan(20): 2_000,

@@ -107,7 +107,7 @@ def ledger(*, quick: bool) -> list[Row]:
 
 def imports(*, quick: bool) -> list[Row]:
     """Importing a list."""
-    found = importing.measure(5_000 if quick else 30_000, 1 if quick else 3)
+    found = importing.measure(5_000 if quick else 20_000, 1 if quick else 3)
     scale = 100_000 / found.rows
     limit = found.limit_s * scale
     return [
