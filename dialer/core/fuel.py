@@ -14,7 +14,7 @@ LATE_SHARE: Final = 0.034
 """While people wait for slots: how late an end may be noticed on average, as a share of a call's length."""
 LATE_MOST_S: Final = 2.2
 LATE_IDLE_SHARE: Final = 0.2
-"""The same while slots are free."""
+"""The same while slots are free; sooner where hundreds of calls share the cost of a look."""
 LATE_IDLE_MOST_S: Final = 7.5
 LOOKS: Final = 0.85
 """Looks a call that are always worth it while people wait for slots, with twenty slots or more."""
@@ -64,7 +64,8 @@ def wish(needs: Needs) -> Wish:
     """What a look may cost now, and what it is for."""
     most = _affordable_today(needs)
     if not needs.waiting:
-        return Wish(min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S), most if most < LOOKS else IDLE_LOOKS)
+        late_s = min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S) * min(1.0, (100.0 / max(needs.slots, 1)) ** 0.25)
+        return Wish(late_s, most if most < LOOKS else IDLE_LOOKS)
     looks = min(_worth_it(needs), most, max(_affordable_this_minute(needs), SHORT_LOOKS))
     return Wish(min(LATE_SHARE * needs.mean_s, LATE_MOST_S), looks)
 
