@@ -18,8 +18,26 @@ _LESS_IS_TIGHTER: Final = frozenset(
         "retry.max_attempts",
     }
 )
-_HARMLESS: Final = ("contacts", "columns", "sandbox", "api.timeout", "pacing.longest_call")
-"""Lists are merged by their own rules; these others place no call that would not be placed anyway."""
+_NAMES: Final = (
+    "first_name",
+    "last_name",
+    "full_name",
+    "priority",
+    "key",
+    "metadata",
+    "encoding",
+    "delimiter",
+    "sheet",
+)
+_HARMLESS: Final = (
+    "contacts",
+    *(f"columns.{name}" for name in _NAMES),
+    "sandbox",
+    "api.timeout",
+    "pacing.longest_call",
+)
+"""Lists are merged by their own rules; these others place no call that would not be placed anyway. Which numbers a list
+is taken to hold, and of which kinds, is another matter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dialer.rehearsal.answers import SandboxRules
 from tests.support.house import ACCOUNT, House, campaign, number
 from tests.support.laws import check_ledger, check_network
 
-ONCE = {"busy": [], "no_answer": []}
+ONCE: dict[str, object] = {"busy": [], "no_answer": []}
 PLENTY = {"base_url": "sandbox", "requests_per_minute": 60_000, "requests_per_day": 1_000_000}
 
 
@@ -71,7 +71,7 @@ def test_a_plan_smaller_than_the_campaign_says_is_kept_by_what_its_headers_tell(
     ids=str,
 )
 def test_a_list_unlike_what_is_hoped_for_costs_requests_and_no_contact(
-    tmp_path: Path, switches: dict[str, object]
+    tmp_path: Path, switches: dict[str, Any]
 ) -> None:
     house = house_of(tmp_path, 240, api=PLENTY, **switches)
     assert house.run().exit_code is ExitCode.DONE
