@@ -22,7 +22,7 @@ _NAMES = {SCRIPT: "peer (a)", QUEUE: "peer (b)"}
 
 def http(*, quick: bool) -> list[Row]:
     """The small plan on 20 slots, beside both peers."""
-    scene = Scene(150 if quick else 600, 20, per_minute=60)
+    scene = Scene(100 if quick else 600, 20, per_minute=60)
     return _beside("20 slots, 60 a minute, HTTP at 60 times the speed", scene, 30)
 
 
@@ -31,8 +31,8 @@ def many_slots(*, quick: bool) -> list[Row]:
     scene = Scene(1_500 if quick else 8_000, 1_000)
     place = "1,000 slots, HTTP at 60 times the speed"
     ours = measure(scene)
-    script = measure_peer(SCRIPT, scene, 12 if quick else 20)
-    queue = measure_peer(QUEUE, scene, 12 if quick else 20)
+    script = measure_peer(SCRIPT, scene, 10 if quick else 20)
+    queue = measure_peer(QUEUE, scene, 10 if quick else 20)
     what = f"processor time per call, {place}"
     bound = (at_most(5.0, "5 ms"),)
     return [
