@@ -81,12 +81,15 @@ def _affordable_this_minute(needs: Needs) -> float:
 
 
 def _affordable_today(needs: Needs) -> float:
-    """Looks a call for which the day's requests suffice; where they never do, the fewest that use them up today."""
+    """Looks a call for which the day's requests reach to the list's end; else as few as use them up today.
+
+    What is saved beyond that would be saved for nobody: tomorrow has a quota of its own.
+    """
     looks = _worth_it(needs)
     if needs.wanted * (1.0 + looks) <= needs.left_today:
         return inf
     slots = max(needs.slots, 1)
     busy = needs.left_today * needs.mean_s / (slots * max(needs.day_s, 1.0))  # the share of slots that it must keep
-    if busy >= 1.0:
-        return looks
-    return min(max(FEWEST_LOOKS, 1.0 / (2.0 * slots * (1.0 - busy))), looks)
+    for_the_day = looks if busy >= 1.0 else max(FEWEST_LOOKS, 1.0 / (2.0 * slots * (1.0 - busy)))
+    for_the_list = needs.left_today / needs.wanted - 1.0
+    return min(max(for_the_day, for_the_list), looks)

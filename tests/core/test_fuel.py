@@ -59,6 +59,11 @@ def test_where_the_list_is_longer_than_the_days_requests_looks_take_as_few_as_th
     assert wish(replace(short, day_s=3600)).looks == LOOKS, "the slots cannot use them up: they are what is short"
 
 
+def test_where_the_days_requests_reach_to_the_end_of_the_list_with_fewer_looks_just_so_many_are_saved() -> None:
+    assert wish(replace(RICH, left_today=10_000, wanted=8_000)).looks == 0.25
+    assert wish(replace(RICH, left_today=10_000, wanted=5_500)).looks > 0.8
+
+
 def test_the_days_last_calls_need_no_saving_where_the_list_ends_first() -> None:
     assert wish(replace(RICH, left_today=600, wanted=300)).looks == LOOKS
 
