@@ -290,6 +290,8 @@ class Campaign(_Table):
             _window((getattr(spoken, day) or spoken.weekdays) if index < 5 else getattr(spoken, day))
             for index, day in enumerate(_DAYS)
         )
+        if all(window == (time.min, time.max) for window in week):  # nobody's zone matters then, known or not
+            return CallingHours()
         return CallingHours(week, spoken.timezone)
 
     def digest(self) -> str:

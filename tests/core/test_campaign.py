@@ -333,6 +333,14 @@ def test_hours_may_be_always_for_rehearsals() -> None:
     assert refusal('hours = "whenever"\n').startswith("'hours': ")
 
 
+def test_whole_days_all_week_need_nobodys_time_zone() -> None:
+    day = "00:00-24:00"
+    found = read(f'[hours]\nweekdays = "{day}"\nsaturday = "{day}"\nsunday = "{day}"\n')
+    assert found.rules().hours.opening(None, 1_790_000_000.0).is_open
+    found = read(f'[hours]\nweekdays = "{day}"\nsaturday = "{day}"\n')
+    assert not found.rules().hours.opening(None, 1_790_000_000.0).is_open
+
+
 def test_one_weekday_may_have_hours_of_its_own() -> None:
     found = week('weekdays = "10:00-12:00"\nwednesday = "14:00-15:30"\nfriday = "closed"\nsunday = "8:00-9:00"')
     usual = (time(10), time(12))
