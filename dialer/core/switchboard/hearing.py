@@ -185,7 +185,9 @@ class Hearing(Board):
     def _page(self, fact: PageSeen, now: float) -> None:
         self.requests.hush.failures = 0
         self.trust.answered()
-        for stranger in fact.strangers:  # before a call on this page ends: then those that wait for it are known
+        # before a call on this page ends, so that those that wait for it are known; and in the order they were made in,
+        # since the last call to a person may settle what an earlier one did not
+        for stranger in _as_made(fact.strangers):
             self._meet(stranger, now)
         for call in fact.page.calls:
             self._see(call, fact.asked_at, now)
@@ -306,3 +308,13 @@ class Hearing(Board):
         self._changes.append(MarkUnresolved(attempt, reason, now))
         self._count(LeadState.DIALING, LeadState.UNRESOLVED)
         self.doubts.park(replace(attempt, lead=replace(attempt.lead, state=LeadState.UNRESOLVED)), now)
+
+
+def _as_made(strangers: tuple[Stranger, ...]) -> list[Stranger]:
+    """The oldest first. The API cuts times to the second: within one, the page's own order decides."""
+    ascending = bool(strangers) and _made_at(strangers[0]) < _made_at(strangers[-1])
+    return sorted(strangers if ascending else reversed(strangers), key=_made_at)
+
+
+def _made_at(stranger: Stranger) -> float:
+    return stranger.call.created_at.timestamp() if stranger.call.created_at else 0.0
