@@ -187,7 +187,7 @@ class Hearing(Board):
         self.trust.answered()
         # before a call on this page ends, so that those that wait for it are known; and in the order they were made in,
         # since the last call to a person may settle what an earlier one did not
-        for stranger in _as_made(fact.strangers):
+        for stranger in _as_made(fact):
             self._meet(stranger, now)
         for call in fact.page.calls:
             self._see(call, fact.asked_at, now)
@@ -310,11 +310,13 @@ class Hearing(Board):
         self.doubts.park(replace(attempt, lead=replace(attempt.lead, state=LeadState.UNRESOLVED)), now)
 
 
-def _as_made(strangers: tuple[Stranger, ...]) -> list[Stranger]:
-    """The oldest first. The API cuts times to the second: within one, the page's own order decides."""
-    ascending = bool(strangers) and _made_at(strangers[0]) < _made_at(strangers[-1])
-    return sorted(strangers if ascending else reversed(strangers), key=_made_at)
+def _as_made(fact: PageSeen) -> list[Stranger]:
+    """The strangers of a page, the oldest first; within a second, to which the API cuts times, by the page's order."""
+    shown = [_made_at(call) for call in fact.page.calls]
+    ascending = bool(shown) and shown[0] < shown[-1]
+    strangers = fact.strangers if ascending else fact.strangers[::-1]
+    return sorted(strangers, key=lambda stranger: _made_at(stranger.call))
 
 
-def _made_at(stranger: Stranger) -> float:
-    return stranger.call.created_at.timestamp() if stranger.call.created_at else 0.0
+def _made_at(call: Call) -> float:
+    return call.created_at.timestamp() if call.created_at else 0.0
