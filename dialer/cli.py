@@ -74,9 +74,9 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
             return resume(arguments.name, _run_options(arguments), options)
         case "check":
-            from dialer.commands.check import check
+            from dialer.commands.check import CheckOptions, check
 
-            return check(arguments.campaign, options)
+            return check(arguments.campaign, CheckOptions(arguments.rejected, arguments.max_rejected), options)
         case "status":
             from dialer.commands.status import status
 
@@ -145,6 +145,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count_or_share(text: str) -> str:
+    number = text.removesuffix("%")
+    whole, _, part = number.partition(".")
+    if not whole.isdecimal() or (part and not part.isdecimal()) or ("." in number and number == text):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number of rows nor a share of them like 5%")
+    return text
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port (0 to 65535)")
@@ -188,8 +196,7 @@ def _add_commands(
     running: _OneLine,
 ) -> None:
     commands.add_parser("demo", parents=[ledger, running], help="the bundled campaign against the sandbox")
-    add = commands.add_parser("check", parents=[ledger], help="what a run would do; places no call")
-    add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
+    _add_check(commands.add_parser("check", parents=[ledger], help="what a run would do; places no call"))
     add = commands.add_parser("run", parents=[ledger, running], help="start a campaign, or go on with it")
     add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
     add = commands.add_parser("resume", parents=[ledger, running], help="go on with a campaign of the ledger")
@@ -203,6 +210,14 @@ def _add_commands(
     _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
     _add_doctor(commands.add_parser("doctor", parents=[ledger], help="what is wrong with machine, key, ledger, clock"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
+
+
+def _add_check(add: argparse.ArgumentParser) -> None:
+    add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
+    add.add_argument("--rejected", type=Path, metavar="FILE", help="write the rows that would be rejected, as CSV")
+    add.add_argument(
+        "--max-rejected", type=_count_or_share, metavar="N|P%", help="exit with 2 when more rows are rejected, like 5%%"
+    )
 
 
 def _add_resolve(add: argparse.ArgumentParser) -> None:

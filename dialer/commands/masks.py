@@ -65,8 +65,8 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def first_few(items: Iterable[str], most: int) -> str:
-    """Items, and how many more there are."""
+def first_few(items: Iterable[str], most: int, word: str = "") -> str:
+    """Items with commas, or another ``word``, between them; and how many more there are."""
     listed = list(items)
     more = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {more:,} more" if more > 0 else "")
+    return (f" {word} " if word else ", ").join(listed[:most]) + (f" and {more:,} more" if more > 0 else "")
