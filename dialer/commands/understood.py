@@ -47,7 +47,10 @@ def one(label: str, text: str) -> str:
 def lists(intake: Intake, survey: Survey) -> str:
     """The files, and how each is read."""
     said = [
-        one("list", f"{plain(file.table.shown)}: {survey.rows_of[file.name]:,} rows, {plain(file.table.read_as)}")
+        one(
+            "list",
+            f"{plain(file.table.shown)}: {plural(survey.rows_of[file.name], 'row')}, {plain(file.table.read_as)}",
+        )
         for file in intake.files[:_FILES]
     ]
     if more := len(intake.files) - _FILES:

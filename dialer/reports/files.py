@@ -81,7 +81,7 @@ def write_csv(
     return count
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, option: str = "--out") -> None:
     """Write a text file."""
-    with whole_file(path) as file:
+    with whole_file(path, option) as file:
         file.write(text)
