@@ -68,29 +68,33 @@ def init(file: Path | None, flags: InitOptions) -> int:
         _insist(flags)
     if file is not None:
         _spare(file, flags)
-    contacts = flags.contacts or (_ask("Contact list (a file, or a pattern like lists/*.csv)", _readable),)
-    for said in contacts:
-        _readable(said)
-    name = flags.name or _slug((file or Path(contacts[0])).stem)
-    target = file or Path(f"{name}.toml")
-    _spare(target, flags)
-    given = None if flags.region == NO_REGION else flags.region
-    draft = Draft(name, tuple(_from(target, said) for said in contacts), phone=flags.phone, region=given)
+    draft, target = _begin(file, flags)
     draft, found = _columns(draft, target, flags, asks=asks)
     draft = _rest(draft, target, flags, asks=asks)
     if isinstance(found, UnclearColumns):
         _write(target, draft.text(found.choice), flags)
         raise ContactsError(f"{found}; {target} is written with the lines to choose from")
     found = _look(draft, target)  # once more: by calling hours a row may be rejected
+    rows = plural(found.rows, "row")
     if not found.contacts:
         why = ", ".join(f"{count:,} {reason}" for reason, count in found.rejected.most_common())
-        raise ContactsError(f"none of the first {plural(found.rows, 'row')} can be called ({why or 'there are none'})")
+        raise ContactsError(f"none of the first {rows} can be called ({why or 'there are none'})")
     _write(target, draft.text(comments=understood_lines(found.intake)), flags)
-    sys.stdout.write(
-        line("written", f"{target}: {found.contacts:,} of the first {plural(found.rows, 'row')} can be called")
-    )
+    sys.stdout.write(line("written", f"{target}: {found.contacts:,} of the first {rows} can be called"))
     sys.stdout.write(line("next", f"dialer check {target}"))
     return ExitCode.DONE
+
+
+def _begin(file: Path | None, flags: InitOptions) -> tuple[Draft, Path]:
+    """The lists and their country, and where the file goes."""
+    contacts = flags.contacts or (_ask("Contact list (a file, or a pattern like lists/*.csv)", _readable),)
+    for said in contacts:
+        _readable(said)
+    name = flags.name or _slug((file or Path(contacts[0])).stem)
+    target = file or Path(f"{name}.toml")
+    _spare(target, flags)
+    region = None if flags.region is None else _region(flags.region)
+    return Draft(name, tuple(_from(target, said) for said in contacts), flags.phone, region), target
 
 
 def _insist(flags: InitOptions) -> None:

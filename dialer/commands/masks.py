@@ -54,7 +54,7 @@ def shape(cell: str) -> str:
 def sample(cell: str, role: str) -> str:
     """A cell of a column with this role."""
     if role == "phone":
-        return masked_digits(plain(cell))
+        return re.sub(r"(?<=[^\W\d_])[^\W\d_]", HIDDEN, masked_digits(plain(cell)))  # names stand there, too
     if role in {"first_name", "last_name", "full_name"}:
         return initials(cell)
     return plain(cell) if role in _OPEN else shape(cell)

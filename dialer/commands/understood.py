@@ -19,7 +19,7 @@ from dialer.ledger import NewContact
 WIDTH: Final = 100
 _LABEL: Final = 12
 _FILES: Final = 3
-_COLUMNS: Final = 12
+_COLUMNS: Final = 10
 _HEADER: Final = 24
 _SAMPLE: Final = 24
 _COUNTRIES: Final = 8

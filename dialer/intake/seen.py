@@ -22,8 +22,8 @@ class Seen:
 
     def __init__(self) -> None:
         self._bits = _SMALLEST.bit_length() - 1
-        self._slots = array("Q", bytes(8 * _SMALLEST))
-        self._places = array("Q", bytes(8 * _SMALLEST))
+        self._slots = array("Q", [0]) * _SMALLEST
+        self._places = array("Q", [0]) * _SMALLEST
         self._count = 0
 
     def __len__(self) -> int:
@@ -57,8 +57,8 @@ class Seen:
     def _grow(self) -> None:
         slots, places = self._slots, self._places
         self._bits += 1
-        self._slots = array("Q", bytes(8 << self._bits))
-        self._places = array("Q", bytes(8 << self._bits))
+        self._slots = array("Q", [0]) * (1 << self._bits)
+        self._places = array("Q", [0]) * (1 << self._bits)
         for value, place in zip(slots, places, strict=True):
             if value:
                 at = self._slot(value)

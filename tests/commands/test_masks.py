@@ -37,6 +37,7 @@ def test_a_sentence_hides_what_may_be_a_number_and_nothing_else() -> None:
     ("role", "cell", "shown"),
     [
         ("phone", "+1 212 555 0101", "+1 212 ••• ••01"),
+        ("phone", "Ada 212 555 0101", "A•• 212 ••• ••01"),
         ("full_name", "Abbott, Ada", "A. A."),
         ("first_name", "zoë", "Z."),
         ("timezone", "Europe/Paris", "Europe/Paris"),
