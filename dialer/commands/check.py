@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from dialer.core.lifecycle import LeadState
 from dialer.intake import Intake
 from dialer.intake.seen import of_phone
 from dialer.ledger.reading import LedgerReader, open_reader
+from dialer.ledger.store import journal_path
 from dialer.reports.files import write_csv
 from dialer.reports.tables import REJECTED_COLUMNS
 
@@ -55,7 +56,10 @@ def check(path: Path, flags: CheckOptions, options: Options) -> int:
     if flags.rejected is None:
         deque(rows, maxlen=0)
     else:
-        _spare_the_lists(flags.rejected, path, campaign, intake)
+        shown = (Path(file.table.shown) for file in intake.files)
+        ledger = ledger_path(options)
+        own = (path, *campaign.contact_files, *shown, ledger, journal_path(ledger))
+        _spare_what_is_there(flags.rejected, own)
         write_csv(flags.rejected, REJECTED_COLUMNS, rows, option="--rejected")
     sys.stdout.write(_screen(path, campaign, intake, survey, options, now))
     if flags.rejected is not None:
@@ -74,12 +78,12 @@ def _rejections(intake: Intake, survey: Survey, now: float) -> Iterator[Sequence
                 yield refused.row_number, refused.reason, refused.detail, refused.file, refused.raw
 
 
-def _spare_the_lists(target: Path, path: Path, campaign: Campaign, intake: Intake) -> None:
-    """Raise :class:`UserError` where the rejected rows would take the place of what they come from."""
-    shown = (Path(file.table.shown) for file in intake.files)
-    for kept in (path, *campaign.contact_files, *shown):
-        if target.resolve() == kept.resolve():
-            raise UserError(f"--rejected {target}: this is the campaign's own file; name another one")
+def _spare_what_is_there(target: Path, kept: Iterable[Path]) -> None:
+    """Raise :class:`UserError` where the rejected rows would take the place of something that is no such file."""
+    if target.exists() and not target.is_file():
+        raise UserError(f"--rejected {target}: a file is meant")
+    if any(target.resolve() == path.resolve() for path in kept):
+        raise UserError(f"--rejected {target}: this is the campaign's own file; name another one")
 
 
 def _limit(path: Path, survey: Survey, most: str | None) -> None:

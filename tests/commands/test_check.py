@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import stat
 import subprocess
 import tracemalloc
@@ -135,6 +136,9 @@ def test_rejected_rows_never_take_the_place_of_a_list_or_stand_there_half(
     done = check(LIST, "--rejected", "./list.csv")
     assert done.returncode == 2
     assert (tmp_path / "list.csv").read_text("utf-8") == LIST
+    for target in ("spring.toml", ".dialer/ledger.db", ".dialer/ledger.db.journal", os.devnull, "."):
+        assert "--rejected" in check(LIST, "--rejected", target).stderr, target
+    assert not Path(os.devnull).is_file()
     broken = 'phone\n+12125550100\nnone\n"open\n'
     done = check(LIST, "--rejected", "gone/no.csv")
     assert (done.returncode, "another place with --rejected" in done.stderr) == (2, True)
