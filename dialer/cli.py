@@ -74,9 +74,11 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
             return resume(arguments.name, _run_options(arguments), options)
         case "check":
-            from dialer.commands.check import check
+            from dialer.commands.check import CheckOptions, check
 
-            return check(arguments.campaign, options)
+            return check(arguments.campaign, CheckOptions(arguments.rejected, arguments.max_rejected), options)
+        case "init":
+            return _init(arguments)
         case "status":
             from dialer.commands.status import status
 
@@ -97,6 +99,22 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             )
         case _:
             return _sandbox(arguments)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from dialer.commands.init import InitOptions, init
+
+    flags = InitOptions(
+        contacts=tuple(arguments.contacts),
+        phone=tuple(arguments.phone),
+        agent=arguments.agent,
+        region=arguments.region,
+        hours=arguments.hours,
+        base_url=arguments.base_url,
+        name=arguments.name,
+        force=arguments.force,
+    )
+    return init(arguments.file, flags)
 
 
 def _resolve(arguments: argparse.Namespace, options: Options) -> int:
@@ -145,6 +163,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count_or_share(text: str) -> str:
+    number = text.removesuffix("%")
+    whole, _, part = number.partition(".")
+    if not whole.isdecimal() or (part and not part.isdecimal()) or ("." in number and number == text):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number of rows nor a share of them like 5%")
+    return text
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"'{text}' is not a port (0 to 65535)")
@@ -188,8 +214,8 @@ def _add_commands(
     running: _OneLine,
 ) -> None:
     commands.add_parser("demo", parents=[ledger, running], help="the bundled campaign against the sandbox")
-    add = commands.add_parser("check", parents=[ledger], help="what a run would do; places no call")
-    add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
+    _add_init(commands.add_parser("init", help="write a campaign file: asks, or takes flags"))
+    _add_check(commands.add_parser("check", parents=[ledger], help="what a run would do; places no call"))
     add = commands.add_parser("run", parents=[ledger, running], help="start a campaign, or go on with it")
     add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
     add = commands.add_parser("resume", parents=[ledger, running], help="go on with a campaign of the ledger")
@@ -203,6 +229,36 @@ def _add_commands(
     _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
     _add_doctor(commands.add_parser("doctor", parents=[ledger], help="what is wrong with machine, key, ledger, clock"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
+
+
+def _add_init(add: argparse.ArgumentParser) -> None:
+    add.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the campaign file (default: NAME.toml)")
+    add.add_argument(
+        "--contacts", action="append", default=[], metavar="LIST", help="a contact list or a pattern; may be repeated"
+    )
+    add.add_argument(
+        "--phone",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="the column of numbers, where its header is unclear",
+    )
+    add.add_argument("--agent", metavar="ID", help="the agent that speaks")
+    add.add_argument(
+        "--region", metavar="CC", help="of numbers without a country code, like US; none: they are rejected"
+    )
+    add.add_argument("--hours", help='like "09:00-20:00, saturday 10:00-14:00" (default: weekdays 09:00-20:00)')
+    add.add_argument("--base-url", metavar="URL", help="the API's address (default: sandbox)")
+    add.add_argument("--name", help="the campaign's name (default: from FILE or LIST)")
+    add.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def _add_check(add: argparse.ArgumentParser) -> None:
+    add.add_argument("campaign", type=Path, metavar="CAMPAIGN", help="a campaign file")
+    add.add_argument("--rejected", type=Path, metavar="FILE", help="write the rows that would be rejected, as CSV")
+    add.add_argument(
+        "--max-rejected", type=_count_or_share, metavar="N|P%", help="exit with 2 when more rows are rejected, like 5%%"
+    )
 
 
 def _add_resolve(add: argparse.ArgumentParser) -> None:

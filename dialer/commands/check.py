@@ -1,99 +1,195 @@
-"""``dialer check``: what a run would do. Reads the lists, asks nobody, places no call, writes nothing."""
+"""``dialer check``: what a run would do, on one screen. Reads the lists, asks nobody, places no call."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from dialer.commands.common import Options, ledger_path, length, local_time, masked, plain, plural, sandbox_rules
+from dialer.commands import understood
+from dialer.commands.common import Options, ledger_path, length, local_time, plural, sandbox_rules
 from dialer.commands.importing import import_progress
+from dialer.commands.masks import first_few
+from dialer.commands.survey import Survey
+from dialer.commands.understood import line, one
 from dialer.core.campaign import Campaign, load_campaign
-from dialer.core.errors import ContactsError, ExitCode
+from dialer.core.errors import ContactsError, ExitCode, UserError
+from dialer.core.hours import CallingHours
+from dialer.core.lifecycle import LeadState
 from dialer.intake import Intake
-from dialer.ledger import NewContact
-from dialer.ledger.reading import open_reader
+from dialer.intake.seen import of_phone
+from dialer.ledger.reading import LedgerReader, open_reader
+from dialer.ledger.store import journal_path
+from dialer.reports.files import write_csv
+from dialer.reports.tables import REJECTED_COLUMNS
 
-EXAMPLES = 5
+_ZONES: Final = 4
+_CAMPAIGNS: Final = 3
+_UNFINISHED: Final = frozenset({LeadState.QUEUED, LeadState.DIALING, LeadState.WAITING})
 
 
-def check(path: Path, options: Options) -> int:
-    """Say how each column was understood, which rows would be rejected and why, and who would be called when."""
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """The flags of ``check``."""
+
+    rejected: Path | None = None
+    max_rejected: str | None = None
+    """A count of rows like "20", or their share like "5%"."""
+
+
+def check(path: Path, flags: CheckOptions, options: Options) -> int:
+    """Say how each column was understood, which rows would be rejected and why, and who would be called when.
+
+    Raises :class:`~dialer.core.errors.ContactsError` where nobody can be called, and where more rows are rejected than
+    the flags allow: after the screen was written, and the rejected rows.
+    """
     campaign = load_campaign(path)
     sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
     intake = Intake(campaign)
     now = time.time()
-    rejected: Counter[str] = Counter()
-    examples: list[str] = []
-    contacts: dict[str, NewContact] = {}
-    with import_progress() as progress:
-        for row in intake.read(now, progress):
-            if not isinstance(row, NewContact):
-                reason, detail, number = row.reason, row.detail, row.row_number
-            elif row.phone in contacts:
-                reason, number = "duplicate", row.row_number
-                detail = f"{masked(row.phone)} is already in row {contacts[row.phone].row_number}"
-            else:
-                contacts[row.phone] = row
-                continue
-            rejected[reason] += 1
-            if len(examples) < EXAMPLES:
-                examples.append(plain(f"    row {number}: {reason}: {detail}"))
-    write = sys.stdout.write
-    write(f"campaign    {campaign.name}: {path} is in order\n")
-    write(_columns(intake, contacts))
-    write(f"rows        {len(contacts) + rejected.total():,}: {plural(len(contacts), 'contact')} to call, ")
-    write(f"{rejected.total():,} rejected")
-    write(f" ({', '.join(f'{count} {reason}' for reason, count in rejected.most_common())})\n" if rejected else "\n")
-    write("".join(line + "\n" for line in examples))
-    write(_known(campaign, contacts, options))
-    write(_when(campaign, contacts, now))
-    write(_pace(campaign))
-    if not contacts:
+    survey = Survey(intake)
+    rows = _rejections(intake, survey, now)
+    if flags.rejected is None:
+        deque(rows, maxlen=0)
+    else:
+        shown = (Path(file.table.shown) for file in intake.files)
+        ledger = ledger_path(options)
+        own = (path, *campaign.contact_files, *shown, ledger, journal_path(ledger))
+        _spare_what_is_there(flags.rejected, own)
+        write_csv(flags.rejected, REJECTED_COLUMNS, rows, option="--rejected")
+    sys.stdout.write(_screen(path, campaign, intake, survey, options, now))
+    if flags.rejected is not None:
+        sys.stdout.write(one("rejected", f"{plural(survey.rejected.total(), 'row')} written to {flags.rejected}"))
+    if not survey.contacts:
         raise ContactsError(f"{path}: no row of the list can be called")
+    _limit(path, survey, flags.max_rejected)
     return ExitCode.DONE
 
 
-def _columns(intake: Intake, contacts: dict[str, NewContact]) -> str:
-    lines: list[str] = []
-    for file in intake.files:
-        said = ", ".join(f"{column.header} -> {column.role}" for column in file.mapping.columns)
-        lines.append(f"list        {plain(file.table.shown)}\ncolumns     {plain(said)}\n")
-    lines += [f"note        {plain(note.text)}\n" for note in intake.notes]
-    kindly = ", ".join(f"{count:,} {code}" for code, count in intake.tally.notes.most_common())
-    lines += [f"read kindly {kindly}\n"] if kindly else []
-    samples = ", ".join(masked(phone) for phone in list(contacts)[:2])
-    return "".join(lines) + (f"numbers     {samples}, ...\n" if samples else "")
+def _rejections(intake: Intake, survey: Survey, now: float) -> Iterator[Sequence[object]]:
+    """Reads everything into ``survey``; what is rejected comes out as rows of ``rejected.csv``."""
+    with import_progress() as progress:
+        for row in intake.read(now, progress):
+            if (refused := survey.take(row)) is not None:
+                yield refused.row_number, refused.reason, refused.detail, refused.file, refused.raw
 
 
-def _known(campaign: Campaign, contacts: dict[str, NewContact], options: Options) -> str:
+def _spare_what_is_there(target: Path, kept: Iterable[Path]) -> None:
+    """Raise :class:`UserError` where the rejected rows would take the place of something that is no such file."""
+    if target.exists() and not target.is_file():
+        raise UserError(f"--rejected {target}: a file is meant")
+    if any(target.resolve() == path.resolve() for path in kept):
+        raise UserError(f"--rejected {target}: this is the campaign's own file; name another one")
+
+
+def _limit(path: Path, survey: Survey, most: str | None) -> None:
+    if most is None:
+        return
+    count = survey.rejected.total()
+    allowed = float(most.removesuffix("%"))
+    if (100 * count / survey.rows if most.endswith("%") else count) > allowed:
+        said = f"{count:,} of {plural(survey.rows, 'row')} rejected ({count / survey.rows:.1%})"
+        raise ContactsError(f"{path}: {said}, more than --max-rejected {most} allows")
+
+
+def _screen(path: Path, campaign: Campaign, intake: Intake, survey: Survey, options: Options, now: float) -> str:
+    hours = campaign.rules().hours
+    return "".join(
+        (
+            line("campaign", f"{campaign.name}: {path} is in order"),
+            understood.lists(intake, survey),
+            understood.columns(intake),
+            understood.rows(intake, survey),
+            understood.countries(survey),
+            _zones(survey, hours, now),
+            _when(survey, hours, now),
+            _known(campaign, survey, options),
+            understood.first_calls(campaign, intake, survey.first),
+            _pace(campaign),
+        )
+    )
+
+
+def _known(campaign: Campaign, survey: Survey, options: Options) -> str:
+    """What the ledger knows of these numbers, if there is one."""
     path = ledger_path(options)
     if not path.is_file():
         return ""
     with open_reader(path) as reader:
-        if campaign.name not in reader.campaign_names():
-            return ""
-        record = reader.campaign(campaign.name)
-        known: dict[str, str] = dict(reader.rows("lead_states", campaign=record.id))
-    states = Counter(known[phone] for phone in contacts if phone in known)
-    said = ", ".join(f"{count} {state}" for state, count in states.items())
-    gone = sum(1 for phone, state in known.items() if phone not in contacts and state in {"queued", "waiting"})
+        names = reader.campaign_names()
+        said = _known_here(reader, campaign.name, survey) if campaign.name in names else ""
+        return said + _known_elsewhere(reader, [name for name in names if name != campaign.name], survey)
+
+
+def _known_here(reader: LedgerReader, name: str, survey: Survey) -> str:
+    states: Counter[str] = Counter()
+    gone = 0
+    for phone, state in reader.rows("lead_states", campaign=reader.campaign(name).id):
+        if of_phone(phone) in survey.phones:
+            states[state] += 1
+        else:
+            gone += state in {LeadState.QUEUED, LeadState.WAITING}
+    said = ", ".join(f"{count:,} {state}" for state, count in states.items())
     if gone:
-        said += f"; {gone} waiting whose rows are gone would be cancelled"
-    return f"ledger      {plural(states.total(), 'contact')} known already ({said}); nobody is called again for it\n"
+        said += f"; {gone:,} waiting whose rows are gone would be cancelled"
+    return line("ledger", f"{plural(states.total(), 'contact')} known already ({said}); nobody is called again for it")
 
 
-def _when(campaign: Campaign, contacts: dict[str, NewContact], now: float) -> str:
-    hours = campaign.rules().hours
+def _known_elsewhere(reader: LedgerReader, names: Sequence[str], survey: Survey) -> str:
+    found: list[str] = []
+    for name in names:
+        shared = to_call = unfinished = 0
+        for phone, state in reader.rows("lead_states", campaign=reader.campaign(name).id):
+            is_open = state in _UNFINISHED
+            unfinished += is_open
+            if of_phone(phone) in survey.phones:
+                shared += 1
+                to_call += is_open
+        if shared and unfinished:
+            found.append(f"{shared:,} of '{name}' ({to_call:,} still to be called there)")
+    if not found:
+        return ""
+    return line("elsewhere", f"numbers that are contacts of campaigns not finished too: {first_few(found, _CAMPAIGNS)}")
+
+
+def _zone_name(zones: str | None) -> str:
+    if zones is None:
+        return "unknown"
+    first, _, more = zones.partition("&")
+    return f"{first} or {plural(more.count('&') + 1, 'other zone')}" if more else first
+
+
+def _state(hours: CallingHours, zone: str | None, now: float) -> str:
+    if hours.week is None:
+        return ""
+    opening = hours.opening(zone, now)
+    if opening.until == float("inf"):
+        return ", never open"
+    return f", {'open until' if opening.is_open else 'closed until'} {local_time(opening.until, now)}"
+
+
+def _zones(survey: Survey, hours: CallingHours, now: float) -> str:
+    said = [
+        f"{_zone_name(zone)} {count:,}{_state(hours, zone, now)}" for zone, count in survey.zones.most_common(_ZONES)
+    ]
+    if more := survey.zones.keys() - dict(survey.zones.most_common(_ZONES)).keys():
+        said.append(f"and {len(more):,} more ({sum(survey.zones[zone] for zone in more):,})")
+    return "".join(one("" if at else "zones", text) for at, text in enumerate(said))
+
+
+def _when(survey: Survey, hours: CallingHours, now: float) -> str:
     if hours.week is None:
         return "hours       always\n"
-    openings = Counter(
-        "now" if (opening := hours.opening(row.zone, now)).is_open else f"from {local_time(opening.until, now)}"
-        for row in contacts.values()
-    )
-    said = ", ".join(f"{plural(count, 'contact')} {when}" for when, count in openings.most_common(6))
-    return f"hours       {said} (times of this machine's clock)\n"
+    openings: Counter[str] = Counter()
+    for zone, count in survey.zones.items():
+        opening = hours.opening(zone, now)
+        openings["now" if opening.is_open else f"from {local_time(opening.until, now)}"] += count
+    said = first_few((f"{plural(count, 'contact')} {when}" for when, count in openings.most_common()), 4)
+    return line("hours", f"{said} (times of this machine's clock)")
 
 
 def _waits(campaign: Campaign) -> str:
@@ -109,9 +205,12 @@ def _pace(campaign: Campaign) -> str:
     api, retry = campaign.api, campaign.retry
     money = "no limit" if campaign.limits.max_cost is None else f"at most {campaign.limits.max_cost:g} API cost units"
     return (
-        f"agents      {agents}\n"
-        f"pace        at most {campaign.pacing.max_concurrent} calls at once, "
-        f"{api.requests_per_minute} requests a minute, {api.requests_per_day} a day, at {api.base_url}\n"
-        f"retries     at most {retry.max_attempts} attempts each; {_waits(campaign)}\n"
-        f"money       {money}\n"
+        one("agents", agents)
+        + line(
+            "pace",
+            f"at most {campaign.pacing.max_concurrent} calls at once, {api.requests_per_minute} requests a minute, "
+            f"{api.requests_per_day} a day, at {api.base_url}",
+        )
+        + line("retries", f"at most {retry.max_attempts} attempts each; {_waits(campaign)}")
+        + line("money", money)
     )

@@ -83,6 +83,14 @@ class Mapping:
         return tuple(dict.fromkeys([*own, *(header for header in headers if header not in self.sent)]))
 
 
+class UnclearColumns(ContactsError):
+    """Which column holds the numbers must be asked. ``choice``: the headers that come into question."""
+
+    def __init__(self, message: str, choice: Iterable[str]) -> None:
+        super().__init__(message)
+        self.choice = tuple(choice)
+
+
 def understand(table: Table, said: Columns, agents: Iterable[str] = ()) -> Mapping:
     """What each column of a list means; ``agents`` are those that a cell may name.
 
@@ -147,9 +155,10 @@ class _Reading:
         if len(named) == 1 and not self._contradicts(named[0]):
             return (named[0],)
         if len(named) > 1:
-            raise ContactsError(
+            raise UnclearColumns(
                 f"{self._table.shown}: {len(named)} columns may hold the phone number ({_listed(named)}); say in the "
-                f"campaign file which to try first: [columns] phone = [{_listed(named)}]"
+                f"campaign file which to try first: [columns] phone = [{_listed(named)}]",
+                named,
             )
         headers = self._table.headers
         if any(self._is["phone"](header) for header in headers):
@@ -161,9 +170,10 @@ class _Reading:
             self._why[found[0]] = "cells"
             return (found[0],)
         choice = found or named or [header for header in headers if is_weak(header)] or list(headers)
-        raise ContactsError(
+        raise UnclearColumns(
             f"{self._table.shown}: no column is known to hold phone numbers (columns: {_named(headers)}); "
-            f"name it in the campaign file: [columns] phone = {_quoted(choice[0])}"
+            f"name it in the campaign file: [columns] phone = {quoted(choice[0])}",
+            choice,
         )
 
     def _contradicts(self, header: str) -> bool:
@@ -187,7 +197,7 @@ class _Reading:
                 self._note(
                     f"{role}_not_understood",
                     f"the column '{free[0]}' does not hold {what[role]} and is taken as metadata; if it is meant, say "
-                    f"[columns] {role} = {_quoted(free[0])}",
+                    f"[columns] {role} = {quoted(free[0])}",
                 )
             free = fitting
         if not free and role == "timezone":
@@ -223,7 +233,7 @@ class _Reading:
             if is_key(header) and header not in phone and len(set(cells)) == len(cells) > 1:
                 self._note(
                     "key_possible",
-                    f"if '{header}' names the same person in every list, say [columns] key = {_quoted(header)}: "
+                    f"if '{header}' names the same person in every list, say [columns] key = {quoted(header)}: "
                     "then a corrected number is known for the same person's",
                 )
                 return
@@ -243,14 +253,14 @@ class _Reading:
             yield Column(header, role, self._why.get(header, ""), len(cells), fitting, tuple(cells[:2]))
 
 
-def _quoted(header: str) -> str:
+def quoted(header: str) -> str:
     """A header as a campaign file would write it."""
     escaped = header.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(mark if mark.isprintable() else f"\\U{ord(mark):08x}" for mark in escaped) + '"'
 
 
 def _listed(headers: Iterable[str]) -> str:
-    return ", ".join(map(_quoted, headers))
+    return ", ".join(map(quoted, headers))
 
 
 def _named(headers: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ DELIMITERS: Final = ",;\t|"
 CELL_MOST: Final = 131_072
 _SNIFFED: Final = 1 << 16
 _SEPARATOR_LINE: Final = "sep="
+_DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def as_csv(cells: Iterable[str], delimiter: str) -> str:
@@ -50,6 +51,7 @@ class CsvFile:
         self._skipped, said = _separator_line(sample)
         whole = len(sample) < _SNIFFED
         self.delimiter = delimiter or said or _delimiter(_records(sample, self._skipped), whole=whole)
+        self.read_as = f"{self._encoding}, {_DELIMITER_NAMES.get(self.delimiter, self.delimiter)} between cells"
         self._header = next((row.cells for row in self._read()), [])
         if not any(cell.strip() for cell in self._header):
             raise ContactsError(f"{self.shown}: the list is empty; a header and at least one row are needed")

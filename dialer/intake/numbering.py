@@ -87,6 +87,7 @@ class Plan:
 
     def __init__(self, code: str, regions: tuple[str, ...]) -> None:
         self.code = code
+        self._names = regions
         main, *_ = found = [_metadata(int(code), region) for region in regions]
         self._regions = [_Region(metadata) for metadata in found]
         self._asked, self._answer = "", UNKNOWN
@@ -111,6 +112,18 @@ class Plan:
             elif region.leading.match(national):
                 return region.kind(national)
         return UNKNOWN
+
+    def region(self, national: str) -> str:
+        """The region (two letters; "001" where there is none) of a number, as ``phonenumbers`` tells them apart."""
+        if len(self._names) == 1:
+            return self._names[0]
+        for name, region in zip(self._names, self._regions, strict=True):
+            if region.leading is None:
+                if region.kind(national) != UNKNOWN:
+                    return name
+            elif region.leading.match(national):
+                return name
+        return self._names[0]  # possible only: the main one, which the country code stands for
 
     def is_possible(self, national: str) -> bool:
         """Whether numbers of this length can be dialed from anywhere, and no emergency or other short number has it."""

@@ -74,6 +74,18 @@ def zones_of(phone: str) -> str | None:
     return found[0].zones(found[1]) if found else None
 
 
+def country_code(phone: str) -> str:
+    """The digits of an E.164 number's country code; none where no country has it."""
+    found = split(phone[1:])
+    return found[0].code if found else ""
+
+
+def region_of(phone: str) -> str:
+    """The country of an E.164 number as two letters; "001" for networks without one, "" where nothing is known."""
+    found = split(phone[1:])
+    return found[0].region(found[1]) if found else ""
+
+
 class Numbers:
     """Reads the phone cells of one list."""
 

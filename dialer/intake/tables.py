@@ -32,6 +32,8 @@ class Table(Protocol):
     """How reports call it."""
     shown: str
     """How messages call it: where it lies."""
+    read_as: str
+    """How it is read, for people: its encoding and delimiter, or its sheet."""
     headers: tuple[str, ...]
     """Each once, none empty."""
     notes: tuple[Note, ...]

@@ -36,6 +36,7 @@ class XlsxFile:
         self.digest = sha256(self._bytes()).hexdigest()
         found = self._sheet(sheet)
         self._sheet_name = found.name
+        self.read_as = f"a workbook, sheet '{found.name}'"
         self.size = max(1, found.total_height)
         self._header = next((row.cells for row in self._read(found)), [])
         if not any(cell.strip() for cell in self._header):

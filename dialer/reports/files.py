@@ -38,12 +38,15 @@ def make_private_dir(path: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears under its name only when it is complete and synced. Mode 0600."""
+def whole_file(path: Path, option: str = "--out") -> Iterator[IO[str]]:
+    """A text file that appears under its name only when it is complete and synced. Mode 0600.
+
+    ``option`` is the flag that names another place, for whoever must.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --out") from None
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with {option}") from None
     part = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -53,19 +56,23 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with --out") from None
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another place with {option}") from None
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
 def write_csv(
-    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], phones: Container[str] = ("phone",)
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    phones: Container[str] = ("phone",),
+    option: str = "--out",
 ) -> int:
     """Write a table as CSV (UTF-8, comma, header). ``phones``: its columns of numbers. Returns the number of rows."""
     count = 0
     spared = [column in phones for column in columns]
-    with whole_file(path) as file:
+    with whole_file(path, option) as file:
         writer = csv.writer(file, lineterminator="\r\n")  # with "\n" a bare carriage return would go unquoted
         writer.writerow([inert(column) for column in columns])
         for row in rows:
@@ -74,7 +81,7 @@ def write_csv(
     return count
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, option: str = "--out") -> None:
     """Write a text file."""
-    with whole_file(path) as file:
+    with whole_file(path, option) as file:
         file.write(text)

@@ -46,7 +46,8 @@ def test_check_shows_how_a_list_was_understood_and_what_was_read_kindly(
     (tmp_path / "x.toml").write_text(text)
     assert main(["check", "x.toml"]) == 0
     shown = capsys.readouterr().out
-    assert "name -> full_name, Handy -> phone, customer_id -> metadata" in shown
-    assert "'Zoë;(212) 555-0100;1'" in shown
+    for understood in ("name -> full_name", "Handy -> phone", "customer_id -> metadata"):
+        assert understood in shown
+    assert "does this line read right: 'Zoë;(212) •••-••00;1'" in " ".join(shown.split())
     assert 'key = "customer_id"' in shown
     assert "read kindly 1 assumed_national" in shown

@@ -10,7 +10,7 @@ from phonenumbers import timezone
 
 from dialer.core.columns import LINE_TYPES, Columns
 from dialer.intake.numbering import KINDS, UNKNOWN, plan_of, short_lengths, split
-from dialer.intake.phones import Numbers, zones_of
+from dialer.intake.phones import Numbers, country_code, region_of, zones_of
 from tests.support.numbers import REGIONS, dialed_by_the_library, written
 
 
@@ -62,3 +62,16 @@ def test_short_numbers_have_short_lengths() -> None:
     assert {3, 4, 5} <= short_lengths(27)
     assert 9 not in short_lengths(27)
     assert 10 not in short_lengths(1)
+
+
+def test_countries_are_told_apart_as_phonenumbers_does() -> None:
+    asked = 0
+    for cell, region in written(random.Random(7), 1_000):
+        phone = _numbers(region).read(cell)
+        if isinstance(phone, str):
+            number = phonenumbers.parse(phone)
+            assert region_of(phone) == phonenumbers.region_code_for_number(number), phone
+            assert country_code(phone) == str(number.country_code)
+            asked += 1
+    assert asked > 300
+    assert (region_of("+12125550100"), region_of("+14165550100"), region_of("+999")) == ("US", "CA", "")
