@@ -115,7 +115,7 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
         assert rooms is None or _name(path).startswith(rooms), f"{_name(path)} imports {imported}"
 
 
-@pytest.mark.parametrize("path", sorted((HOUSE / "core").glob("*.py")), ids=_name)
+@pytest.mark.parametrize("path", sorted((HOUSE / "core").rglob("*.py")), ids=_name)
 def test_the_core_reads_no_clock_and_awaits_nothing(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Await | ast.AsyncFunctionDef)]
