@@ -91,5 +91,5 @@ def _affordable_today(needs: Needs) -> float:
     slots = max(needs.slots, 1)
     busy = needs.left_today * needs.mean_s / (slots * max(needs.day_s, 1.0))  # the share of slots that it must keep
     for_the_day = looks if busy >= 1.0 else max(FEWEST_LOOKS, 1.0 / (2.0 * slots * (1.0 - busy)))
-    for_the_list = needs.left_today / needs.wanted - 1.0
+    for_the_list = needs.left_today / max(needs.wanted, 1) - 1.0
     return min(max(for_the_day, for_the_list), looks)
