@@ -23,7 +23,7 @@ from tests.support.processes import finish, sandbox_process, start_run
 from tests.support_rows import NOON, enroll, intended, opened, person, phone, placed, put
 
 SILENT, STORM, FINE = "+12125550111", "+12125550112", "+12125550100"
-LAG_S = 4.0
+LAG_S = 6.0
 CAMPAIGN = """
 name = "spring"
 contacts = "contacts.csv"
