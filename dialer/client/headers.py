@@ -85,7 +85,10 @@ def allowance(headers: Mapping[str, str], now: float) -> Allowance | None:
 
 def wished_silence(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until the limit resets, where a limit header says that nothing is left."""
-    told = allowance(headers, now)
+    return _silence(allowance(headers, now))
+
+
+def _silence(told: Allowance | None) -> float | None:
     return _bounded(told.reset_s) if told is not None and told.left <= 0 else None
 
 
@@ -103,10 +106,10 @@ def _number(text: str | None) -> float | None:
 def note(headers: Mapping[str, str], asked_at: float, came_at: float, status: int = 200) -> AnswerNote:
     """What the headers of an answer say. ``Date`` is cut to the second; a 503 may say when to come back."""
     date = http_date(headers.get("date"))
-    hold_s = wished_silence(headers, came_at)
+    told = allowance(headers, came_at)
+    hold_s = _silence(told)
     if hold_s is None and status == 503:
         hold_s = retry_after(headers, came_at)
-    told = allowance(headers, came_at)
     left = told if told is not None and told.left > 0 and told.reset_s > 0 else None
     if date is None:
         return AnswerNote(hold_s=hold_s, allowance=left)

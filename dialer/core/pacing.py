@@ -88,7 +88,7 @@ class Slots:
     def _may_probe(self, now: float, occupied: int, unanswered: int) -> bool:
         return self.learned is not None and unanswered == 0 and occupied < self.most and self.probe.over(now)
 
-    def accepted(self, live: int, unnoticed: Callable[[], float] = float) -> None:
+    def accepted(self, live: int, unnoticed: Callable[[], float] = lambda: 0.0) -> None:
         """A create was accepted; ``live`` calls are up with it.
 
         ``unnoticed`` tells how many of them are expected to have ended: their slots were free all along.

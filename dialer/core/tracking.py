@@ -10,7 +10,7 @@ often, and each as soon as its own calls, by their ages and by the lengths learn
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf, sqrt
 from typing import Final
@@ -32,8 +32,6 @@ REST_LENGTHS: Final = 0.01
 """How long a call rests after a miss, in mean lengths; twice as long after each further one."""
 MOST_PAGES: Final = 4
 """Pages asked for at once."""
-MOST_LOOKS: Final = 16
-"""Calls looked at by themselves at once."""
 LONGEST_UNSEEN: Final = 2.0
 """No live call goes unseen for longer than so many mean lengths, however dear requests are."""
 REPLAN_S_PER_CALL: Final = 2e-4
@@ -201,7 +199,7 @@ class Tracker:
         self._plan(now, wish)
         group = self._next_group()
         due_at = inf if group is None else group.due_at
-        if due_at > now and (due_at > self._replan_at + self.mean_s / 8 or self._stale) and self._may_plan():
+        if due_at > now and (due_at > self._replan_at + self.mean_s / 8 or self._stale) and any(self._unasked()):
             due_at = min(due_at, self._replan_at)
         return max(due_at, self._held_until)
 
@@ -212,15 +210,9 @@ class Tracker:
         if now < self._replan_at and not self._wish_changed(now, wish):
             return
         self._planned_at, self._planned_for, self._stale = now, wish, False
-        everybody, connected = self._learnt(now)
+        curves = self._learnt(now)
         groups = self._grouped(now)
-        outlooks = {}
-        for group in groups:
-            for call_id in group.calls:
-                call = self.calls[call_id]
-                curve = connected if call.connected else everybody
-                outlooks[call_id] = curve.outlook(call.seen_at - call.placed_at, now - call.placed_at)
-        sums = [_sum(outlooks[call_id] for call_id in group.calls) for group in groups]
+        sums = [_sum(_outlook(self.calls[call_id], curves, now) for call_id in group.calls) for group in groups]
         price_s = self._price_s(wish, sums)
         for group, outlook in zip(groups, sums, strict=True):
             group.due_at = self._due_at(now, group, outlook, price_s)
@@ -252,9 +244,8 @@ class Tracker:
         groups = []
         pages: dict[int, list[str]] = {}
         believed, listing = self.listing.believed(now), self.listing
-        asked = {call_id for page in self._asked.values() for call_id in page.calls}
-        for call in self.calls.values():
-            if call.looking or call.call_id in asked or now < call.rests_until:
+        for call in self._unasked():
+            if now < call.rests_until:
                 continue
             if not believed or call.misses >= MISSES or now - call.placed_at < listing.lag_s:
                 groups.append(Group(None, [call.call_id]))
@@ -267,10 +258,10 @@ class Tracker:
     def _position(self, call: Tracked) -> float:
         return call.position + self.listing.ratio * (self._placed - call.base)
 
-    def _may_plan(self) -> bool:
-        """Whether there is a live call that nobody is asking for."""
+    def _unasked(self) -> Iterator[Tracked]:
+        """Live calls that nobody is asking for."""
         asked = {call_id for page in self._asked.values() for call_id in page.calls}
-        return any(not call.looking and call.call_id not in asked for call in self.calls.values())
+        return (call for call in self.calls.values() if not call.looking and call.call_id not in asked)
 
     def _price_s(self, wish: Wish, sums: list[Outlook]) -> float:
         """The seconds of unnoticed waiting that a request is worth, so that ends are noticed as late as wished.
@@ -302,12 +293,8 @@ class Tracker:
 
     def unnoticed(self, now: float) -> float:
         """How many of the live calls are expected to have ended by now."""
-        everybody, connected = self._learnt(now)
-        outlooks = (
-            (connected if call.connected else everybody).outlook(call.seen_at - call.placed_at, now - call.placed_at)
-            for call in self.calls.values()
-        )
-        return sum(outlook.ended for outlook in outlooks)
+        curves = self._learnt(now)
+        return sum(_outlook(call, curves, now).ended for call in self.calls.values())
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -401,6 +388,12 @@ class Tracker:
 def _differ(before: float, after: float) -> bool:
     """Whether two wishes are so far apart that it matters."""
     return before != after and not abs(before - after) <= 0.2 * max(before, after) < inf
+
+
+def _outlook(call: Tracked, curves: tuple[Curve, Curve], now: float) -> Outlook:
+    """What is to be expected of a call; ``curves`` are of all calls, and of those that connected."""
+    curve = curves[1] if call.connected else curves[0]
+    return curve.outlook(call.seen_at - call.placed_at, now - call.placed_at)
 
 
 def _sum(outlooks: Iterable[Outlook]) -> Outlook:

@@ -13,18 +13,8 @@ from typing import Final
 
 from dialer.core import errors
 from dialer.core.fuel import LOOKS, Needs, Wish, wish
-from dialer.core.halts import (
-    clocks_differ,
-    disk_full,
-    money_spent,
-    only_blocked,
-)
-from dialer.core.lifecycle import (
-    SETTLED_LEADS,
-    Lead,
-    LeadState,
-    check_lead_step,
-)
+from dialer.core.halts import clocks_differ, disk_full, money_spent, only_blocked
+from dialer.core.lifecycle import SETTLED_LEADS, Lead, LeadState, check_lead_step
 from dialer.core.lines import HANG_UP_AGAIN_S
 from dialer.core.messages import (
     Change,
@@ -40,11 +30,7 @@ from dialer.core.messages import (
     Spend,
     Walk,
 )
-from dialer.core.reconcile import (
-    ATTEMPT_KEY,
-    CAMPAIGN_KEY,
-    SEND_WITHIN_S,
-)
+from dialer.core.reconcile import ATTEMPT_KEY, CAMPAIGN_KEY, SEND_WITHIN_S
 from dialer.core.switchboard.hearing import Hearing
 
 BATCH: Final = 64
