@@ -88,10 +88,10 @@ def _packed(rng: random.Random, content: bytes) -> bytes:
     if rng.random() < 0.8:
         return content
     if rng.random() < 0.5:
-        return gzip.compress(content)
+        return gzip.compress(content, mtime=0)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("list.csv", content)
+        archive.writestr(zipfile.ZipInfo("list.csv"), content, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
