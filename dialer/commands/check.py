@@ -21,7 +21,8 @@ from dialer.core.errors import ContactsError, ExitCode, UserError
 from dialer.core.hours import CallingHours
 from dialer.core.lifecycle import LeadState
 from dialer.intake import Intake
-from dialer.intake.seen import of_phone
+from dialer.intake.seen import Seen, of_phone
+from dialer.ledger.people import Other
 from dialer.ledger.reading import LedgerReader, open_reader
 from dialer.ledger.store import journal_path
 from dialer.reports.files import write_csv
@@ -51,7 +52,7 @@ def check(path: Path, flags: CheckOptions, options: Options) -> int:
     sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
     intake = Intake(campaign)
     now = time.time()
-    survey = Survey(intake)
+    survey = Survey(intake, *_kept_elsewhere(campaign, options))
     rows = _rejections(intake, survey, now)
     if flags.rejected is None:
         deque(rows, maxlen=0)
@@ -64,6 +65,8 @@ def check(path: Path, flags: CheckOptions, options: Options) -> int:
     sys.stdout.write(_screen(path, campaign, intake, survey, options, now))
     if flags.rejected is not None:
         sys.stdout.write(one("rejected", f"{plural(survey.rejected.total(), 'row')} written to {flags.rejected}"))
+    if campaign.duplicates.in_list == "refuse" and (count := survey.rejected["duplicate"]):
+        raise ContactsError(f'{path}: rows that come twice: {count}, and [duplicates] in_list is "refuse"')
     if not survey.contacts:
         raise ContactsError(f"{path}: no row of the list can be called")
     _limit(path, survey, flags.max_rejected)
@@ -104,6 +107,7 @@ def _screen(path: Path, campaign: Campaign, intake: Intake, survey: Survey, opti
             understood.lists(intake, survey),
             understood.columns(intake),
             understood.rows(intake, survey),
+            _duplicates(campaign),
             understood.countries(survey),
             _zones(survey, hours, now),
             _when(survey, hours, now),
@@ -122,7 +126,42 @@ def _known(campaign: Campaign, survey: Survey, options: Options) -> str:
     with open_reader(path) as reader:
         names = reader.campaign_names()
         said = _known_here(reader, campaign.name, survey) if campaign.name in names else ""
+        if campaign.duplicates.in_other_campaigns != "allow":
+            return said  # those are among the rejected
         return said + _known_elsewhere(reader, [name for name in names if name != campaign.name], survey)
+
+
+def _kept_elsewhere(campaign: Campaign, options: Options) -> tuple[Seen, list[Other]]:
+    """The numbers that campaigns of the ledger keep from this one by its rule, but for those that it has already."""
+    kept, others, path, rule = Seen(), list[Other](), ledger_path(options), campaign.duplicates.in_other_campaigns
+    if rule == "allow" or not path.is_file():
+        return kept, others
+    with open_reader(path) as reader:
+        here = Seen()
+        ident = reader.campaign(campaign.name).id if campaign.name in reader.campaign_names() else 0
+        for phone, _ in reader.rows("lead_states", campaign=ident):
+            here.add(of_phone(phone), 0, 0)
+        asked = "live_campaigns" if rule == "reject_live" else "other_campaigns"
+        for other, name in list(reader.rows(asked, campaign=ident)):
+            others += [Other(name, is_open=False), Other(name, is_open=True)]
+            for phone, is_open in reader.rows("all_elsewhere", campaign=other, called=rule == "reject_called"):
+                number = of_phone(phone)
+                if number not in here and number not in kept:
+                    kept.add(number, len(others) - 2 + is_open, 0)
+    return kept, others
+
+
+_RULES: Final = {
+    "reject_live": "whoever a campaign that is not finished has yet to call is rejected",
+    "reject_called": "whoever another campaign has called, or has yet to call, is rejected",
+    "allow": "people of other campaigns are called all the same",
+}
+
+
+def _duplicates(campaign: Campaign) -> str:
+    rule = campaign.duplicates
+    said = "the first row of a number counts" if rule.in_list == "first" else "a list with duplicates is refused"
+    return line("duplicates", f"{said}; {_RULES[rule.in_other_campaigns]} ([duplicates])")
 
 
 def _known_here(reader: LedgerReader, name: str, survey: Survey) -> str:

@@ -84,7 +84,7 @@ def resume(name: str | None, flags: RunOptions, options: Options) -> int:
         confirm(campaign, Path(record.file), (), yes=flags.yes)
         display = choose_display(quiet=options.quiet)
         tell_healed(ledger, display)
-        if not record.intake:
+        if not record.intake or record.importing:
             _enroll(Intake(campaign), ledger, record, display)
         return _run(campaign, record, ledger, key, display, flags)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from dialer.intake import Intake
@@ -11,15 +12,21 @@ from dialer.intake.csvfile import as_csv
 from dialer.intake.phones import region_of, zones_of
 from dialer.intake.seen import Seen, of_key, of_phone
 from dialer.ledger import NewContact, RejectedRow
+from dialer.ledger.people import Other, Verdict
 
 FIRST: Final = 3
 _EXAMPLES: Final = 4
 
 
 class Survey:
-    """What a reading of the lists found. Rows are judged as an import into an empty ledger would judge them."""
+    """What a reading of the lists found. Rows are judged as an import into a new campaign would judge them.
 
-    def __init__(self, intake: Intake) -> None:
+    ``elsewhere`` are the numbers that other campaigns keep from this one, with the place of the campaign in ``others``.
+    """
+
+    def __init__(self, intake: Intake, elsewhere: Seen | None = None, others: Sequence[Other] = ()) -> None:
+        self._elsewhere = Seen() if elsewhere is None else elsewhere
+        self._others = others
         self._names = [file.name for file in intake.files]
         self._numbers = {name: index for index, name in enumerate(self._names)}
         self.contacts = 0
@@ -56,15 +63,14 @@ class Survey:
         what, found = f"the number {contact.phone}", self.phones.first(of_phone(contact.phone))
         if found is None and contact.key is not None:
             what, found = f"the key '{contact.key}'", self._keys.first(of_key(contact.key))
-        if found is None:
+        if found is not None:
+            file, row = self._names[found[0]], found[1]
+            where = f"row {row}" + ("" if file == contact.file else f" of {file}")
+            return _refused(contact, "duplicate", f"{what} is already in {where}")
+        kept = self._elsewhere.first(of_phone(contact.phone))
+        if kept is None:
             return None
-        file, row = self._names[found[0]], found[1]
-        where = f"row {row}" + ("" if file == contact.file else f" of {file}")
-        cells = [
-            cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in contact.cells.values()
-        ]
-        raw = contact.raw or as_csv(cells, ",")
-        return RejectedRow(contact.file, contact.row_number, "duplicate", f"{what} is already in {where}", raw)
+        return _refused(contact, Verdict.ELSEWHERE.value, self._others[kept[0]].why(contact.phone))
 
     def _accept(self, contact: NewContact) -> None:
         file = self._numbers[contact.file]
@@ -76,3 +82,8 @@ class Survey:
         self.zones[contact.zone or zones_of(contact.phone)] += 1
         if len(self.first) < FIRST:
             self.first.append(contact)
+
+
+def _refused(contact: NewContact, reason: str, detail: str) -> RejectedRow:
+    cells = [cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in contact.cells.values()]
+    return RejectedRow(contact.file, contact.row_number, reason, detail, contact.raw or as_csv(cells, ","))

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from dialer.core.columns import Columns
+from dialer.core.columns import Columns, Duplicates
 from dialer.core.errors import CampaignFileError
 from dialer.core.hours import ALWAYS, CallingHours, Window, zone_of
 from dialer.core.lifecycle import Disposition
@@ -212,6 +212,7 @@ class Campaign(_Table):
     ]
     api: Api = Api()
     columns: Columns = Columns()
+    duplicates: Duplicates = Duplicates()
     pacing: Pacing = Pacing()
     retry: Retry = Retry()
     hours: Hours | Literal["always"] = Hours()
@@ -381,6 +382,7 @@ def _keys_of(steps: list[str]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
         "api": Api,
         "columns": Columns,
+        "duplicates": Duplicates,
         "pacing": Pacing,
         "retry": Retry,
         "hours": Hours,

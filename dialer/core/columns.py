@@ -25,6 +25,11 @@ LINE_TYPES: Final = (
 _NOT_OF_LISTS: Final = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
 
 
+Elsewhere = Literal["reject_live", "reject_called", "allow"]
+"""Who of other campaigns is no contact of this one: whoever is still to be called there, or is on the line; whoever was
+or will be called there; nobody."""
+
+
 def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -39,6 +44,16 @@ def _is_encoding(name: str) -> bool:
         return codecs.lookup(name).name not in _NOT_OF_LISTS
     except (LookupError, UnicodeError, ValueError):
         return False
+
+
+class Duplicates(BaseModel):
+    """What is done with people who are there already."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    in_list: Literal["first", "refuse"] = "first"
+    """A number or key that comes twice: its first row counts and the others are rejected; or the list is refused."""
+    in_other_campaigns: Elsewhere = "reject_live"
 
 
 class Columns(BaseModel):

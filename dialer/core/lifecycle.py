@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 
 class LeadState(StrEnum):
@@ -120,6 +120,14 @@ def state_after_void(attempts: int) -> LeadState:
     return LeadState.WAITING if attempts else LeadState.QUEUED
 
 
+class Number(NamedTuple):
+    """A number that a list has for a person beside the first, and the zones of its clock."""
+
+    phone: str
+    """E.164."""
+    zone: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
     """One contact's standing in one campaign, as the ledger hands it out. Times are UTC seconds."""
@@ -137,8 +145,12 @@ class Lead:
     zone: str | None = None
     first_name: str | None = None
     last_name: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
-    """Further columns of the list; they travel as the call's metadata."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns of the list (text, or nested JSON); they travel as the call's metadata."""
+    agent_id: str | None = None
+    """The agent whom the list wishes to call; None: any."""
+    further: tuple[Number, ...] = ()
+    """Numbers to go on to where the API says that this one is none; no other contact of the campaign has them."""
     blocked: bool = False
     """Another campaign has an open attempt at this number."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dialer.core.errors import ApiError
-from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
+from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState, Number
 from dialer.core.wire import Call, CallPage
 
 # --- facts --------------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class Place:
     phone: str
     first_name: str | None
     last_name: str | None
-    metadata: dict[str, str]
+    metadata: dict[str, Any]
     intended_at: float
 
 
@@ -185,7 +185,10 @@ class MarkPlaced:
 
 @dataclass(frozen=True, slots=True)
 class MarkVoid:
-    """``intended | uncertain -> void``: no phone rang. The lead goes to ``lead_state`` and one charge is taken back."""
+    """``intended | uncertain -> void``: no phone rang. The lead goes to ``lead_state`` and one charge is taken back.
+
+    ``goes_on_to`` is the lead's number from now on, where the one that was refused is no number.
+    """
 
     attempt: Attempt
     lead_state: LeadState
@@ -194,6 +197,7 @@ class MarkVoid:
     reason: str
     at: float
     disposition: Disposition | None = None
+    goes_on_to: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)

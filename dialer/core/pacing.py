@@ -150,16 +150,24 @@ class Agents:
             agent_id: Desk(agent_id, weight, Pause(10.0, 300.0, f"agent {agent_id}")) for agent_id, weight in weights
         }
 
-    def pick(self, now: float) -> str | None:
-        """The ready agent furthest behind its share; one that was not ready gets a single probe."""
-        ready = [
-            desk
-            for desk in self.desks.values()
-            if desk.pause.over(now) and not (desk.pause.failures and desk.unanswered)
-        ]
+    def pick(self, now: float, wish: str | None = None) -> str | None:
+        """The ready agent furthest behind its share, or the one that is wished for if it is ready.
+
+        One that was not ready gets a single probe. A wish for an agent that the campaign does not have is none.
+        """
+        wished = self.desks.get(wish) if wish else None
+        ready = [desk for desk in ([wished] if wished else self.desks.values()) if self._is_ready(desk, now)]
         if not ready:
             return None
         return min(ready, key=lambda desk: ((desk.given + 1) / desk.weight, desk.agent_id)).agent_id
+
+    @staticmethod
+    def _is_ready(desk: Desk, now: float) -> bool:
+        return desk.pause.over(now) and not (desk.pause.failures and desk.unanswered)
+
+    def held(self, now: float) -> frozenset[str]:
+        """The agents that take no call now: who wishes for one of them has to wait."""
+        return frozenset(desk.agent_id for desk in self.desks.values() if not self._is_ready(desk, now))
 
     def gave(self, agent_id: str) -> None:
         """A create with this agent leaves."""
@@ -189,9 +197,9 @@ class Agents:
         for desk in self.desks.values():
             desk.pause.shift(by_s)
 
-    def next_ready_at(self) -> float:
-        """When the first agent may be tried."""
-        return min(desk.pause.until for desk in self.desks.values())
+    def ready_at(self) -> list[float]:
+        """When each of the agents may be tried."""
+        return [desk.pause.until for desk in self.desks.values()]
 
 
 @dataclass(slots=True)

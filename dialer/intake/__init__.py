@@ -68,7 +68,10 @@ class Intake:
         tables = [open_table(source, campaign.columns) for source in sources]
         self.files = [ListFile(table, understand(table, campaign.columns, self._agents)) for table in tables]
         self._check_sent()
-        self._settings = campaign.model_dump(mode="json", include={"columns", "hours", "contacts"})
+        self._duplicates = campaign.duplicates
+        self._settings = campaign.model_dump(mode="json", include={"columns", "duplicates", "hours", "contacts"})
+        if any(file.mapping.agent for file in self.files):
+            self._settings["agents"] = sorted(self._agents)
         self.tally = Tally(bytes=sum(table.size for table in tables))
         """What the last reading has counted so far."""
 
@@ -105,14 +108,17 @@ class Intake:
             found.update(f"\n{file.name}\n{file.table.digest}".encode())
         return found.hexdigest()
 
-    def read(self, now: float, progress: Progress = lambda _rows, _share: None) -> Iterator[NewContact | RejectedRow]:
-        """Every row of every list, judged. Duplicates are found by whoever enrolls them."""
+    def read(
+        self, now: float, progress: Progress = lambda _rows, _share: None, skip: int = 0
+    ) -> Iterator[NewContact | RejectedRow]:
+        """Every row of every list, judged, but for the first ``skip``. Duplicates are found by whoever enrolls them."""
         tally = self.tally = Tally(bytes=self.tally.bytes)
         for file in self.files:
             before, table = tally.bytes_read, file.table
             judge = Judge(table, file.mapping, self._columns, self._hours, self._agents, now)
             for row in table.rows():
-                yield judge.judge(row)
+                if tally.rows >= skip:
+                    yield judge.judge(row)
                 tally.rows += 1
                 if tally.rows % TELL_EVERY == 0:
                     tally.bytes_read = before + table.position
@@ -131,20 +137,32 @@ class Intake:
     ) -> EnrollResult | None:
         """Bring the ledger up to date with the lists; None where nothing has changed since.
 
-        All of it is one transaction: who is killed on the way has changed nothing and begins anew, and nobody can be
-        called from half a list.
+        Who is killed on the way goes on where the import was; until it is finished nobody can be called.
         """
         digest = self.digest()
-        if record.list_digest == digest:
+        if record.list_digest == digest and not record.importing:
             return None
-        with ledger.enroll(record.id, self.headers, self.understood, digest, now) as enrollment:
-            for item in self.read(now, progress):
+        rule = self._duplicates.in_other_campaigns
+        with ledger.enroll(record.id, self.headers, self.understood, digest, now, rule) as enrollment:
+            for item in self.read(now, progress, enrollment.taken):
                 if isinstance(item, NewContact):
                     enrollment.add(item)
                 else:
                     enrollment.reject(item)
             result = enrollment.result()
-            if not result.added + result.known:
-                why = ", ".join(f"{count} {reason}" for reason, count in sorted(result.rejected.items()))
-                raise ContactsError(f"{self._names()}: no row can be called ({why or 'there are no rows'})")
+            self._check(result)
         return result
+
+    def _check(self, result: EnrollResult) -> None:
+        if self._duplicates.in_list == "refuse" and (count := result.rejected.get("duplicate", 0)):
+            raise ContactsError(
+                f'{self._names()}: rows that come twice: {count}; see `dialer check`, or set in_list = "first" in '
+                "[duplicates]"
+            )
+        if result.added + result.known:
+            return
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(result.rejected.items()))
+        hint = ""
+        if "in_other_campaign" in result.rejected:
+            hint = '; `dialer check` says in which, and in_other_campaigns = "allow" in [duplicates] takes them'
+        raise ContactsError(f"{self._names()}: no row can be called ({why or 'there are no rows'}){hint}")

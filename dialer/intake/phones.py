@@ -74,6 +74,11 @@ def zones_of(phone: str) -> str | None:
     return found[0].zones(found[1]) if found else None
 
 
+def has_several(cell: str) -> bool:
+    """Whether a cell may hold more than one number: something that parts them stands in it."""
+    return not _CLEAN(cell) and not _CLEAN_NATIONAL(cell) and _SEVERAL.search(cell) is not None
+
+
 def country_code(phone: str) -> str:
     """The digits of an E.164 number's country code; none where no country has it."""
     found = split(phone[1:])
@@ -106,6 +111,24 @@ class Numbers:
         if notes and isinstance(found, str):
             self.notes.update(notes)
         return found
+
+    def further(self, cell: str) -> list[str]:
+        """All numbers in a cell that may be called, in order. Each must be whole by itself, and is noted nowhere.
+
+        Where nobody can tell how many numbers a cell holds, it holds none.
+        """
+        first = self._quietly(cell)
+        if not isinstance(first, str) or not has_several(cell):
+            return [first] if isinstance(first, str) else []
+        bare = self._without_words(_plain(cell, set()), set())
+        parts = [part for piece in _SEVERAL.split(bare) if (part := _trimmed(piece))]
+        whole = [number for part in parts if isinstance(number := self._one(part), str) and self._is_whole(part)]
+        return list(dict.fromkeys([first, *whole]))
+
+    def _quietly(self, cell: str) -> str | Unusable:
+        """What :meth:`read` finds, and nothing is noted: the number may never be used."""
+        notes: set[str] = set()
+        return self._fast(cell, notes) or self._read(cell, notes)
 
     def _fast(self, cell: str, notes: set[str]) -> str | Unusable | None:
         """What most cells need: a number in plain digits, of which nothing has to be taken away. None: not so plain."""

@@ -8,14 +8,17 @@ from typing import Any, Final
 
 from dialer.core.columns import Columns
 from dialer.core.hours import CallingHours, zone_of
+from dialer.core.lifecycle import Number
 from dialer.intake.columns import Mapping
 from dialer.intake.names import split_name
-from dialer.intake.phones import Numbers, Unusable, zones_of
+from dialer.intake.phones import Numbers, Unusable, has_several, zones_of
 from dialer.intake.tables import Row, Table
 from dialer.intake.values import consent_of, nested, priority_of
 from dialer.ledger import NewContact, RejectedRow
 
 _NEVER: Final = float("inf")
+FURTHER_MOST: Final = 8
+"""Numbers of a person beside the first; nobody has more, but a damaged cell may."""
 
 
 @dataclass(slots=True)
@@ -104,6 +107,7 @@ class Judge:
             key=(cells[self._key] or None) if self._key is not None else None,
             priority=self._priority_of(cells),
             agent=(cells[self._agent] or None) if self._agent is not None else None,
+            further=self._further(cells, phone) if self._has_further(cells) else (),
         )
 
     def _reject(self, row: Row, fault: Unusable) -> RejectedRow:
@@ -147,6 +151,24 @@ class Judge:
                 fault = found
         assert fault is not None
         return fault
+
+    def _has_further(self, cells: list[str]) -> bool:
+        """Whether a phone cell may hold a number beside the first: in most lists none does."""
+        return len(self._phones) > 1 or has_several(cells[self._phones[0]])
+
+    def _further(self, cells: list[str], phone: str) -> tuple[Number, ...]:
+        """The numbers behind the first, in the order of the columns; each with a zone in which it may be called."""
+        found: dict[str, Number] = {}
+        passed = False
+        for at in self._phones:
+            numbers = self._numbers.further(cells[at])
+            if not passed and phone in numbers:
+                passed, numbers = True, numbers[numbers.index(phone) + 1 :]
+            for number in numbers if passed else ():
+                zone = self._zone(cells, number)
+                if number != phone and not isinstance(zone, Unusable):
+                    found.setdefault(number, Number(number, zone))
+        return tuple(found.values())[:FURTHER_MOST]
 
     def _zone(self, cells: list[str], phone: str) -> str | Unusable | None:
         named = cells[self._zone_at] if self._zone_at is not None else ""

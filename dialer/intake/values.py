@@ -9,6 +9,8 @@ from typing import Any, Final, Never
 _DATE: Final = re.compile(r"\d{4}-[01]\d-[0-3]\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 _WHOLE: Final = re.compile(r"[+-]?\d{1,9}(?:\.0+)?")
 _DEEPEST: Final = 20
+PRIORITY_MOST: Final = 1000
+"""Beyond it all are equally urgent: each priority is a queue of its own, and a queue costs a look."""
 
 
 def _set(words: str) -> frozenset[str]:
@@ -34,9 +36,10 @@ def consent_of(cell: str) -> bool | None:
 
 
 def priority_of(cell: str) -> int | None:
-    """A whole number, the higher the sooner; None where the cell is no such number."""
+    """A whole number, the higher the sooner, at most a thousand either way; None where the cell is no such number."""
     text = cell.strip()
-    return int(text.split(".", maxsplit=1)[0]) if _WHOLE.fullmatch(text) else None
+    found = int(text.split(".", maxsplit=1)[0]) if _WHOLE.fullmatch(text) else None
+    return None if found is None else max(-PRIORITY_MOST, min(found, PRIORITY_MOST))
 
 
 def nested(cell: str) -> Any:

@@ -6,12 +6,13 @@ holder at every write. A ledger of one machine has one writer, whose operating s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from dialer.core.lifecycle import Attempt, Lead
+from dialer.core.columns import Elsewhere
+from dialer.core.lifecycle import Attempt, Lead, Number
 from dialer.core.messages import Change, Restored
 
 
@@ -28,6 +29,8 @@ class CampaignRecord:
     understood: tuple[str, ...]
     file: str
     source: str
+    importing: bool = False
+    """An import was begun and is not finished: nobody is called before it is."""
 
 
 class NewContact(NamedTuple):  # a million of them are made in an import, and a frozen dataclass takes thrice as long
@@ -45,9 +48,11 @@ class NewContact(NamedTuple):  # a million of them are made in an import, and a 
     key: str | None = None
     """What tells the person apart beside the number, where the list says it."""
     priority: int = 0
-    """The higher the sooner."""
+    """The higher the sooner, before the first attempt."""
     agent: str | None = None
     """The agent that the list wants for this person."""
+    further: tuple[Number, ...] = ()
+    """Further numbers of the person, in the order in which they are to be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,12 @@ class EnrollResult:
 
 
 class Enrollment(Protocol):
-    """One import: rows go in, and all of them or none are in the ledger afterwards."""
+    """One import: rows go in, in the order of the lists. It is kept piece by piece, and valid when it is finished."""
+
+    @property
+    def taken(self) -> int:
+        """How many rows are in the ledger already, from an import of the same lists that was interrupted: those that
+        come first are not to be given again."""
 
     def add(self, contact: NewContact) -> None:
         """Enroll a contact, recognise one of an earlier import, or reject a duplicate within this import."""
@@ -113,18 +123,31 @@ class Ledger(Protocol):
         """Remember a campaign, or that its file has changed."""
 
     def enroll(
-        self, campaign_id: int, columns: Sequence[str], understood: Sequence[str], list_digest: str, now: float
+        self,
+        campaign_id: int,
+        columns: Sequence[str],
+        understood: Sequence[str],
+        list_digest: str,
+        now: float,
+        in_other_campaigns: Elsewhere = "allow",
     ) -> AbstractContextManager[Enrollment]:
-        """Import a list within the context: rows that are gone from it cancel contacts not yet called."""
+        """Import a list within the context: rows that are gone from it cancel contacts not yet called.
+
+        Where the process ends on the way, the same lists go on where they were. Where the context is left by an error
+        during the campaign's first import, nothing of it is kept.
+        """
 
     def restore(self, campaign_id: int, account: str, now: float, grace_s: float) -> Restored:
         """What a runner starts from. Every ``intended`` attempt of an earlier runner becomes ``uncertain`` first:
         it was given up ``grace_s`` after its intent."""
 
-    def claim(self, campaign_id: int, now: float, limit: int, only: str | None = None) -> list[Lead]:
-        """Up to ``limit`` due leads, retries first, then in the order of their times; of this number ``only``, if any.
+    def claim(
+        self, campaign_id: int, now: float, limit: int, only: str | None = None, held: Collection[str] = ()
+    ) -> list[Lead]:
+        """Up to ``limit`` due leads: retries first, then by priority, then in the order of their times.
 
-        Claims nothing durably: only the intent does.
+        Of this number ``only``, if any; none that wishes for an agent who is ``held``. Claims nothing durably: only
+        the intent does.
         """
 
     def next_due(self, campaign_id: int, only: str | None = None) -> float | None:

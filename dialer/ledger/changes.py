@@ -58,6 +58,10 @@ class Writer:
         if self.any(name, **values) != 1:
             raise IllegalChange(f"{name}: {sorted(values)}")  # not their contents: they name people
 
+    def person(self, phone: str) -> str:
+        """What the journal may know of a number."""
+        return person_of(phone, self._salt)
+
     def event(
         self,
         at: float,
@@ -79,7 +83,7 @@ class Writer:
             {name: value for name, value in data.items() if value is not None},
             campaign=self.campaign_id,
             lead=about.id if about else None,
-            person=person_of(about.phone, self._salt) if about else None,
+            person=self.person(about.phone) if about else None,
             attempt=attempt.key if attempt else key,
         )
 
@@ -136,9 +140,18 @@ def _(change: MarkPlaced, writer: Writer) -> None:
 def _(change: MarkVoid, writer: Writer) -> None:
     why = {"code": change.code, "reason": change.reason}
     writer.one("void", attempt=change.attempt.key, at=change.at, **why)
-    goes = {"state": change.lead_state, "due_at": change.due_at, "disposition": change.disposition}
+    goes: dict[str, object] = {
+        "state": change.lead_state,
+        "due_at": change.due_at,
+        "disposition": change.disposition,
+    }
     lead_reason = change.reason if change.disposition else ""
     writer.one("void_lead", lead=change.attempt.lead.id, lead_reason=lead_reason, **goes)
+    number = change.goes_on_to
+    if number is not None:
+        writer.one("next_number", lead=change.attempt.lead.id, phone=number.phone, zone=number.zone)
+        writer.one("hold_number", lead=change.attempt.lead.id, phone=number.phone)
+        goes |= {"next": writer.person(number.phone), "zone": number.zone}
     writer.event(change.at, "void", {**why, **goes}, change.attempt)
 
 

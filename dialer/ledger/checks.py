@@ -319,19 +319,27 @@ class Fold:
 
     def _phone_of(self, lead: int, person: str | None) -> str | None:
         if lead in self._known:
-            return self._known[lead]
+            phone = self._known[lead]
+            if person != person_of(phone, self._salt):
+                return self._numbers(lead).get(person or "", phone)
+            return phone
         row = next(self._reader.rows("lead_phone", lead=lead), None)
         if row is None:
             return None
-        phone, campaign = row
+        phone, campaign, fits = row
         now = person_of(phone, self._salt)
-        if now != person and self._same.get((campaign, now)) != lead:  # a rebuilt ledger knows people by a later number
+        numbers = self._numbers(lead)
+        told = person in numbers or self._same.get((campaign, now)) == lead  # rebuilt: known by a later number
+        if not (told and fits):
             raise ReplayFailed(f"contact {lead} has another number than the one that was called")
-        self._known[lead] = phone
+        phone = self._known[lead] = numbers.get(person or "", str(phone))
         row = (lead, campaign, phone, None, "", 0, None, None, "{}", 1)
         self._db.execute(statements()["enroll_contact"], row)
         self._db.execute(statements()["enroll_lead"], (lead, campaign, phone, None, 0.0))
         return self._known[lead]
+
+    def _numbers(self, lead: int) -> dict[str, str]:
+        return {person_of(phone, self._salt): phone for (phone,) in self._reader.rows("lead_numbers", lead=lead)}
 
     def add(self, entry: Entry) -> None:
         """Replay one event."""

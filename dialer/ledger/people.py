@@ -9,10 +9,13 @@ A person is a number, and, where a list has a key, a key. The rule, in this orde
 4. A known key with a new number, before any attempt, moves the contact to that number.
 5. A known key with a new number, after attempts that reached nobody, is a new contact; the old number's row is gone,
    and so it is called no more.
+6. Whoever would be new here, or here at a new number, is no contact where another campaign has that number and the
+   campaign's ``in_other_campaigns`` speaks of such people.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -29,6 +32,7 @@ class Verdict(Enum):
     REACHED = "already_reached"
     IN_DOUBT = "person_in_doubt"
     SUPPRESSED = "person_suppressed"
+    ELSEWHERE = "in_other_campaign"
 
 
 class Known(NamedTuple):
@@ -44,6 +48,19 @@ class Known(NamedTuple):
     seen: bool
 
 
+class Other(NamedTuple):
+    """A contact of another campaign. ``is_open``: still to be called there, or on the line."""
+
+    campaign: str
+    is_open: bool
+
+    def why(self, phone: str) -> str:
+        """Why a row with this number is no contact."""
+        if self.is_open:
+            return f"the number {phone} is still to be called by the campaign '{self.campaign}'"
+        return f"the number {phone} was called by the campaign '{self.campaign}'"
+
+
 _FINAL_SAY = {
     LeadState.REACHED: Verdict.REACHED,
     LeadState.SUPPRESSED: Verdict.SUPPRESSED,
@@ -53,14 +70,18 @@ _FINAL_SAY = {
 
 
 class People:
-    """Contacts by number and by key."""
+    """Contacts by number and by key; ``elsewhere`` are the numbers that other campaigns keep from this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Mapping[str, Other] | None = None) -> None:
+        self.elsewhere = elsewhere or {}
+        self._seen: set[int] = set()
         self._by_phone: dict[str, Known] = {}
         self._by_key: dict[str, dict[int, Known]] = {}
 
     def put(self, known: Known) -> None:
-        """Know somebody, or know them better."""
+        """Know somebody, or know them better. One contact may have several numbers."""
+        if known.seen:
+            self._seen.add(known.id)
         self._by_phone[known.phone] = known
         if known.key is not None:
             self._by_key.setdefault(known.key, {})[known.id] = known
@@ -74,14 +95,20 @@ class People:
 
     def judge(self, phone: str, key: str | None) -> tuple[Verdict, Known | None]:
         """What a row with this number and key is, and the contact that makes it so."""
+        verdict, known = self._judge(phone, key)
+        if verdict in {Verdict.NEW, Verdict.MOVED} and phone in self.elsewhere:
+            return Verdict.ELSEWHERE, known
+        return verdict, known
+
+    def _judge(self, phone: str, key: str | None) -> tuple[Verdict, Known | None]:
         at_number = self._by_phone.get(phone)
-        if at_number is not None and at_number.seen:
+        if at_number is not None and at_number.id in self._seen:
             return Verdict.DUPLICATE, at_number
         if key is None:
             return (Verdict.NEW, None) if at_number is None else (Verdict.KNOWN, at_number)
         others = [one for one in self._by_key.get(key, {}).values() if one.phone != phone]
         for one in others:
-            if one.seen:
+            if one.id in self._seen:
                 return Verdict.DUPLICATE, one
         for one in others:
             if one.state in _FINAL_SAY and (one.tried or one.state is LeadState.SUPPRESSED):

@@ -234,13 +234,13 @@ class Builder:
             self.result.lost_calls.append(str(entry.data.get("call")))
 
     def _enroll(self, campaign: int, found: ContactLists) -> None:
-        enrollment = SqliteEnrollment(self._db, campaign, self._now, self._ids(campaign))
+        enrollment = SqliteEnrollment(self._db, campaign, self._now, found.list_digest, ids=self._ids(campaign))
         for row in found.rows:
             if isinstance(row, NewContact):
                 enrollment.add(row)
             else:
                 enrollment.reject(row)
-        enrollment.finish(found.columns, found.understood, found.list_digest)
+        enrollment.finish(found.columns, found.understood)
 
     def _ids(self, campaign: int) -> Callable[[str], int]:
         def ident(phone: str) -> int:
@@ -257,8 +257,10 @@ class Builder:
         row = self._db.execute(statements()["lead_phone"], {"lead": lead}).fetchone()
         if row is None or person is None:
             return None
-        same = person == person_of(row[0], self._salt) or self._story.leads.get((row[1], person)) == lead
-        return str(row[0]) if same else None
+        for (phone,) in self._db.execute(statements()["lead_numbers"], {"lead": lead}):
+            if person == person_of(phone, self._salt):
+                return str(phone)
+        return str(row[0]) if self._story.leads.get((row[1], person)) == lead else None
 
     def _execute(self, name: str, values: Mapping[str, Any]) -> int:
         return self._db.execute(statements()[name], values).rowcount

@@ -21,7 +21,7 @@ class ReplayFailed(Exception):
 class Replay:
     """Writes events of one journal into a ledger, within a transaction that its caller holds.
 
-    ``phone_of`` gives the number of an enrolled lead if it is the ``person`` of the event, else None.
+    ``phone_of`` gives that number of an enrolled lead which is the ``person`` of the event, else None.
     """
 
     def __init__(self, execute: Execute, phone_of: Callable[[int, str | None], str | None]) -> None:
@@ -98,6 +98,10 @@ class Replay:
         goes = {name: said.get(name) for name in ("due_at", "disposition")}
         reason = said.get("reason", "") if goes["disposition"] else ""
         self._must(entry, "void_lead", lead=entry.lead, state=said["state"], lead_reason=reason, **goes)
+        phone = self._phone_of(entry.lead, said["next"]) if entry.lead is not None and "next" in said else None
+        if phone is not None:  # else the list has lost that number since
+            self._must(entry, "next_number", lead=entry.lead, phone=phone, zone=said.get("zone"))
+            self._must(entry, "hold_number", lead=entry.lead, phone=phone)
 
     def _uncertain(self, entry: Entry) -> None:
         said = entry.data

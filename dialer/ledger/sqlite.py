@@ -6,24 +6,27 @@ import errno
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from dialer.core.errors import LedgerDamaged, LedgerFull, LedgerHeld, LedgerUnusable
+from dialer.core.columns import Elsewhere
+from dialer.core.errors import ContactsError, LedgerDamaged, LedgerFull, LedgerHeld, LedgerUnusable
 from dialer.core.lengths import LENGTHS
-from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState
+from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState, Number
 from dialer.core.messages import Change, Restored
 from dialer.core.pacing import DAY_S
 from dialer.ledger import CampaignRecord, Enrollment, LedgerConflict
 from dialer.ledger.changes import SHADOWED, IllegalChange, Writer, event_row, write
-from dialer.ledger.enrollment import SqliteEnrollment
+from dialer.ledger.enrollment import PIECE, SqliteEnrollment
 from dialer.ledger.journal import Entry, Journal, Pending, chunked, person_of
 from dialer.ledger.replay import Replay, ReplayFailed
 from dialer.ledger.statements import migrations, statements
 from dialer.ledger.store import RECOVER, DiskStore, Store
 
+_HIGHEST: Final = (1 << 62, "")
 SCHEMA_VERSION: Final = max(version for version, _ in migrations())
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -64,6 +67,8 @@ class SqliteLedger:
         """
         self._store = DiskStore(place) if isinstance(place, Path) else place
         self.path = self._store.path
+        self.piece = PIECE
+        """Rows of an import that are kept together."""
         self.full = False
         """The disk is full and the reserve is in use: nothing further should be begun."""
         self.healed = 0
@@ -182,8 +187,8 @@ class SqliteLedger:
             raise ReplayFailed(f"event {entry.number} is another one")
 
     def _phone_of(self, lead: int, person: str | None) -> str | None:
-        row = self._db.execute("SELECT phone FROM lead WHERE id = ?", (lead,)).fetchone()
-        return row[0] if row and person == person_of(row[0], self._salt) else None
+        numbers = self._db.execute(statements()["lead_numbers"], {"lead": lead})
+        return next((phone for (phone,) in numbers if person == person_of(phone, self._salt)), None)
 
     def _to_journal(self, entries: Sequence[Entry]) -> None:
         assert self._journal is not None
@@ -223,14 +228,57 @@ class SqliteLedger:
         """See :meth:`dialer.ledger.Ledger.campaign_names`."""
         return [name for (name,) in self._rows("campaigns")]
 
-    def claim(self, campaign_id: int, now: float, limit: int, only: str | None = None) -> list[Lead]:
+    def claim(
+        self, campaign_id: int, now: float, limit: int, only: str | None = None, held: Collection[str] = ()
+    ) -> list[Lead]:
         """See :meth:`dialer.ledger.Ledger.claim`."""
         values = {"campaign": campaign_id, "now": now, "only": only}
-        rows = self._rows("claim_waiting", **values, limit=limit)
-        if len(rows) < limit:
-            rows += self._rows("claim_queued", **values, limit=limit - len(rows))
+        rows = self._rows("claim_waiting", **values, held=json.dumps(list(held)), limit=limit)
+        for priority, agents in self._lanes(campaign_id):
+            if len(rows) >= limit:
+                break
+            ready = [agent for agent in agents if agent not in held]
+            rows += self._claim_lanes(values, priority, ready, limit - len(rows))
         understood = self._understood(campaign_id) if rows else frozenset()
-        return [_lead(row, understood) for row in rows]
+        return [_lead(row, understood, self._free(campaign_id, row[13])) for row in rows]
+
+    def _lanes(self, campaign_id: int) -> Iterator[tuple[int, list[str]]]:
+        """The priorities that wait, the highest first, each with the agents who are wished for; "" is any."""
+        lane: tuple[int, str] | None = self._lane_below(campaign_id, _HIGHEST)
+        passed = False
+        while lane is not None:
+            priority, agents = lane[0], [] if lane[0] else [""]
+            if priority < 0 and not passed:
+                yield 0, [""]
+            passed = priority <= 0
+            while lane is not None and lane[0] == priority:
+                agents.append(lane[1])
+                lane = self._lane_below(campaign_id, lane)
+            yield priority, agents
+        if not passed:
+            yield 0, [""]
+
+    def _lane_below(self, campaign_id: int, lane: tuple[int, str]) -> tuple[int, str] | None:
+        rows = self._rows("next_lane", campaign=campaign_id, priority=lane[0], agent=lane[1])
+        return rows[0] if rows else None
+
+    def _claim_lanes(self, values: Mapping[str, Any], priority: int, agents: Iterable[str], limit: int) -> list[Any]:
+        found: list[tuple[Any, ...]] = []
+        for agent in agents:
+            if priority or agent:
+                found += self._rows("claim_wished", **values, priority=priority, agent=agent, limit=limit)
+            else:
+                found += self._rows("claim_queued", **values, limit=limit)
+        return sorted(found, key=lambda row: (row[3], row[0]))[:limit]
+
+    def _free(self, campaign_id: int, further: str) -> tuple[Number, ...]:
+        """Those of a lead's further numbers that are nobody's yet."""
+        if further == "[]":
+            return ()
+        numbers = [Number(*item) for item in json.loads(further)]
+        phones = json.dumps([number.phone for number in numbers])
+        free = {phone for (phone,) in self._rows("free_numbers", campaign=campaign_id, phones=phones)}
+        return tuple(number for number in numbers if number.phone in free)
 
     def _understood(self, campaign_id: int) -> frozenset[str]:
         row = self._db.execute("SELECT understood FROM campaign WHERE id = ?", (campaign_id,)).fetchone()
@@ -253,7 +301,7 @@ class SqliteLedger:
         """See :meth:`dialer.ledger.Ledger.leads_of`."""
         rows = self._rows("leads_of_numbers", campaign=campaign_id, phones=json.dumps(list(phones)))
         understood = self._understood(campaign_id) if rows else frozenset()
-        return {row[1]: _lead(row, understood) for row in rows}
+        return {row[-1]: _lead(row[:-1], understood) for row in rows}
 
     def unresolved(self, campaign_id: int) -> list[Attempt]:
         """See :meth:`dialer.ledger.Ledger.unresolved`."""
@@ -363,13 +411,40 @@ class SqliteLedger:
 
     @contextmanager
     def enroll(
-        self, campaign_id: int, columns: Sequence[str], understood: Sequence[str], list_digest: str, now: float
+        self,
+        campaign_id: int,
+        columns: Sequence[str],
+        understood: Sequence[str],
+        list_digest: str,
+        now: float,
+        in_other_campaigns: Elsewhere = "allow",
     ) -> Iterator[Enrollment]:
         """See :meth:`dialer.ledger.Ledger.enroll`."""
-        with self._transaction():
-            enrollment = SqliteEnrollment(self._db, campaign_id, now, person=lambda phone: person_of(phone, self._salt))
-            yield enrollment
-            told = enrollment.finish(columns, understood, list_digest)
+        with ExitStack() as transaction:
+            transaction.enter_context(self._transaction())
+
+            def keep() -> None:
+                transaction.close()
+                transaction.enter_context(self._transaction())
+
+            enrollment = SqliteEnrollment(
+                self._db,
+                campaign_id,
+                now,
+                list_digest,
+                person=lambda phone: person_of(phone, self._salt),
+                keep=keep,
+                piece=self.piece,
+                elsewhere=in_other_campaigns,
+            )
+            try:
+                yield enrollment
+            except ContactsError:  # whatever else ends an import, it is to go on
+                transaction.pop_all().__exit__(*sys.exc_info())
+                with self._transaction():
+                    enrollment.forget()
+                raise
+            told = enrollment.finish(columns, understood)
             self._writer(campaign_id).event(now, "import", told)
 
     def restore(self, campaign_id: int, account: str, now: float, grace_s: float) -> Restored:
@@ -402,7 +477,7 @@ class SqliteLedger:
 
 def campaign_record(name: str, row: tuple[Any, ...]) -> CampaignRecord:
     """The record in a row of ``campaign_by_name``."""
-    ident, digest, list_digest, intake, columns, understood, file, source = row
+    ident, digest, list_digest, intake, columns, understood, file, source, importing = row
     return CampaignRecord(
         ident,
         name,
@@ -413,11 +488,12 @@ def campaign_record(name: str, row: tuple[Any, ...]) -> CampaignRecord:
         tuple(json.loads(understood)),
         file,
         source,
+        importing is not None,
     )
 
 
-def _lead(row: tuple[Any, ...], understood: frozenset[str]) -> Lead:
-    ident, phone, state, due_at, attempts, submissions, disposition, zone, first, last, cells, blocked = row
+def _lead(row: tuple[Any, ...], understood: frozenset[str], further: tuple[Number, ...] = ()) -> Lead:
+    ident, phone, state, due_at, attempts, submissions, disposition, zone, first, last, cells, blocked, agent, _ = row
     return Lead(
         id=ident,
         phone=phone,
@@ -431,6 +507,8 @@ def _lead(row: tuple[Any, ...], understood: frozenset[str]) -> Lead:
         last_name=last,
         extra={header: cell for header, cell in json.loads(cells).items() if cell and header not in understood},
         blocked=bool(blocked),
+        agent_id=agent or None,
+        further=further,
     )
 
 

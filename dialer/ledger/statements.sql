@@ -3,20 +3,40 @@
 -- :name claim_waiting
 SELECT lead.id, lead.phone, lead.state, lead.due_at, lead.attempts, lead.submissions, lead.disposition, lead.zone,
        contact.first_name, contact.last_name, contact.cells,
-       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain'))
+       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain')),
+       lead.agent_id, lead.further
 FROM lead JOIN contact ON contact.id = lead.id
 WHERE lead.campaign_id = :campaign AND lead.state = 'waiting' AND lead.due_at <= :now
   AND (:only IS NULL OR lead.phone = :only)
+  AND (lead.agent_id = '' OR lead.agent_id NOT IN (SELECT value FROM json_each(:held)))
 ORDER BY lead.due_at, lead.id LIMIT :limit;
 
 -- :name claim_queued
 SELECT lead.id, lead.phone, lead.state, lead.due_at, lead.attempts, lead.submissions, lead.disposition, lead.zone,
        contact.first_name, contact.last_name, contact.cells,
-       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain'))
+       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain')),
+       lead.agent_id, lead.further
 FROM lead JOIN contact ON contact.id = lead.id
 WHERE lead.campaign_id = :campaign AND lead.state = 'queued' AND lead.due_at <= :now
+  AND lead.priority = 0 AND lead.agent_id = '' AND (:only IS NULL OR lead.phone = :only)
+ORDER BY lead.due_at, lead.id LIMIT :limit;
+
+-- :name claim_wished
+SELECT lead.id, lead.phone, lead.state, lead.due_at, lead.attempts, lead.submissions, lead.disposition, lead.zone,
+       contact.first_name, contact.last_name, contact.cells,
+       EXISTS (SELECT 1 FROM attempt WHERE attempt.phone = lead.phone AND attempt.state IN ('intended', 'placed', 'uncertain')),
+       lead.agent_id, lead.further
+FROM lead JOIN contact ON contact.id = lead.id
+WHERE lead.campaign_id = :campaign AND lead.state = 'queued' AND lead.due_at <= :now
+  AND (lead.priority <> 0 OR lead.agent_id <> '') AND lead.priority = :priority AND lead.agent_id = :agent
   AND (:only IS NULL OR lead.phone = :only)
 ORDER BY lead.due_at, lead.id LIMIT :limit;
+
+-- :name next_lane
+SELECT priority, agent_id FROM lead
+WHERE campaign_id = :campaign AND state = 'queued' AND (priority <> 0 OR agent_id <> '')
+  AND (priority, agent_id) < (:priority, :agent)
+ORDER BY priority DESC, agent_id DESC LIMIT 1;
 
 -- :name next_due
 SELECT min(due) FROM (
@@ -24,7 +44,10 @@ SELECT min(due) FROM (
     WHERE campaign_id = :campaign AND state = 'waiting' AND (:only IS NULL OR phone = :only)
     UNION ALL
     SELECT min(due_at) FROM lead
-    WHERE campaign_id = :campaign AND state = 'queued' AND (:only IS NULL OR phone = :only)
+    WHERE campaign_id = :campaign AND state = 'queued' AND priority = 0 AND agent_id = '' AND (:only IS NULL OR phone = :only)
+    UNION ALL
+    SELECT min(due_at) FROM lead
+    WHERE campaign_id = :campaign AND state = 'queued' AND (priority <> 0 OR agent_id <> '') AND (:only IS NULL OR phone = :only)
 );
 
 -- :name open_attempts
@@ -113,8 +136,10 @@ VALUES (:number, :at, :kind, :campaign, :lead, :attempt, :data);
 SELECT coalesce(max(id), 0) FROM event;
 
 -- :name events_after
-SELECT event.id, event.at, event.kind, event.campaign_id, event.lead_id, event.attempt, event.data, lead.phone
-FROM event LEFT JOIN lead ON lead.id = event.lead_id WHERE event.id > :number ORDER BY event.id;
+SELECT event.id, event.at, event.kind, event.campaign_id, event.lead_id, event.attempt, event.data,
+       coalesce(attempt.phone, lead.phone)  -- a lead may have gone on to another number since
+FROM event LEFT JOIN lead ON lead.id = event.lead_id LEFT JOIN attempt ON attempt.key = event.attempt
+WHERE event.id > :number ORDER BY event.id;
 
 -- :name event_at
 SELECT at, kind, attempt FROM event WHERE id = :number;
@@ -129,7 +154,17 @@ SELECT key, state, call_id, disposition FROM attempt ORDER BY id;
 SELECT id, state, attempts, submissions FROM lead WHERE submissions > 0 ORDER BY id;
 
 -- :name lead_phone
-SELECT phone, campaign_id FROM lead WHERE id = :lead;
+SELECT lead.phone, lead.campaign_id,
+       lead.phone = contact.phone OR EXISTS (  -- a lead has the number of its contact, or one that it went on to
+           SELECT 1 FROM further_number
+           WHERE campaign_id = lead.campaign_id AND phone = lead.phone AND lead_id = lead.id)
+FROM lead JOIN contact ON contact.id = lead.id WHERE lead.id = :lead;
+
+-- :name lead_numbers
+SELECT phone FROM contact WHERE id = :lead
+UNION SELECT phone FROM lead WHERE id = :lead
+UNION SELECT phone FROM further_number WHERE lead_id = :lead
+UNION SELECT json_extract(value, '$[0]') FROM lead, json_each(lead.further) WHERE lead.id = :lead;
 
 -- :name same_people
 SELECT event.campaign_id, other.key, other.value FROM event, json_each(event.data, '$.same') AS other WHERE event.kind = 'import';
@@ -191,6 +226,18 @@ UPDATE lead SET state = :state, due_at = :due_at, attempts = attempts - 1, reaso
                     ELSE coalesce(:disposition, disposition) END
 WHERE id = :lead AND state IN ('dialing', 'unresolved');
 
+-- :name next_number
+UPDATE lead SET phone = :phone, zone = :zone
+WHERE id = :lead AND state IN ('queued', 'waiting');
+
+-- :name hold_number
+INSERT INTO further_number (campaign_id, phone, lead_id) VALUES (:campaign, :phone, :lead);
+
+-- :name free_numbers
+SELECT said.value FROM json_each(:phones) AS said
+WHERE NOT EXISTS (SELECT 1 FROM contact WHERE campaign_id = :campaign AND phone = said.value)
+  AND NOT EXISTS (SELECT 1 FROM further_number WHERE campaign_id = :campaign AND phone = said.value);
+
 -- :name uncertain
 UPDATE attempt SET state = 'uncertain', gave_up_at = :gave_up_at, reason = :reason WHERE key = :attempt AND state = 'intended';
 
@@ -247,7 +294,7 @@ UPDATE lead SET due_at = :until WHERE id IN (
 UPDATE lead SET due_at = :until WHERE id = :lead AND state IN ('queued', 'waiting');
 
 -- :name campaign_by_name
-SELECT id, digest, list_digest, intake, columns, understood, file, source FROM campaign WHERE name = :name;
+SELECT id, digest, list_digest, intake, columns, understood, file, source, importing FROM campaign WHERE name = :name;
 
 -- :name campaigns
 SELECT name FROM campaign ORDER BY id;
@@ -264,9 +311,12 @@ WHERE id = :campaign;
 
 -- :name leads_of_numbers
 SELECT lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts, lead.submissions, lead.disposition, lead.zone,
-       contact.first_name, contact.last_name, contact.cells, 0
-FROM contact JOIN lead ON lead.id = contact.id
-WHERE contact.campaign_id = :campaign AND contact.phone IN (SELECT value FROM json_each(:phones));
+       contact.first_name, contact.last_name, contact.cells, 0, lead.agent_id, lead.further, said.value
+FROM json_each(:phones) AS said
+CROSS JOIN contact ON contact.id = coalesce(
+    (SELECT lead_id FROM further_number WHERE campaign_id = :campaign AND phone = said.value),
+    (SELECT id FROM contact WHERE campaign_id = :campaign AND phone = said.value))
+CROSS JOIN lead ON lead.id = contact.id;
 
 -- :name bound_calls
 SELECT call_id FROM attempt WHERE call_id IN (SELECT value FROM json_each(:calls));
@@ -278,14 +328,25 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);  -- by place: binding a million rows by n
 -- :name enroll_lead
 INSERT INTO lead (id, campaign_id, phone, zone, state, due_at) VALUES (?, ?, ?, ?, 'queued', ?);
 
+-- :name enroll_wished_lead
+INSERT INTO lead (id, campaign_id, phone, zone, state, due_at, priority, agent_id, further)
+VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?);
+
 -- :name known_contact
-SELECT contact.id, contact.intake, contact.file, contact.row_number, lead.state, lead.submissions, lead.attempts
-FROM contact JOIN lead ON lead.id = contact.id WHERE contact.campaign_id = :campaign AND contact.phone = :phone;
+SELECT id FROM contact WHERE campaign_id = :campaign AND phone = :phone
+UNION ALL SELECT lead_id FROM further_number WHERE campaign_id = :campaign AND phone = :phone;
 
 -- :name known_by_number
-SELECT contact.id, contact.phone, contact.key, contact.intake, contact.file, contact.row_number, lead.state, lead.submissions
+SELECT contact.id, said.value, contact.key, contact.intake, contact.file, contact.row_number, lead.state, lead.submissions
 FROM json_each(:values) AS said
 CROSS JOIN contact ON contact.campaign_id = :campaign AND contact.phone = said.value
+CROSS JOIN lead ON lead.id = contact.id;
+
+-- :name known_by_further
+SELECT contact.id, said.phone, contact.key, contact.intake, contact.file, contact.row_number, lead.state, lead.submissions
+FROM json_each(:values) AS told
+CROSS JOIN further_number AS said ON said.campaign_id = :campaign AND said.phone = told.value
+CROSS JOIN contact ON contact.id = said.lead_id
 CROSS JOIN lead ON lead.id = contact.id;
 
 -- :name known_by_key
@@ -311,6 +372,55 @@ WHERE id = :contact
 -- :name change_zone
 UPDATE lead SET zone = :zone WHERE id = :contact AND zone IS NOT :zone AND (zone IS NULL OR submissions = 0);
 
+-- :name change_wishes
+UPDATE lead SET priority = :priority, agent_id = :agent, further = CASE WHEN submissions = 0 THEN :further ELSE further END
+WHERE id = :contact AND state IN ('queued', 'waiting', 'cancelled')
+  AND (priority <> :priority OR agent_id <> :agent OR (submissions = 0 AND further <> :further));
+
+-- :name live_campaigns
+SELECT id, name FROM campaign WHERE id <> :campaign AND (
+    EXISTS (SELECT 1 FROM lead WHERE campaign_id = campaign.id AND state = 'queued' AND priority = 0 AND agent_id = '')
+    OR EXISTS (SELECT 1 FROM lead WHERE campaign_id = campaign.id AND state = 'queued' AND (priority <> 0 OR agent_id <> ''))
+    OR EXISTS (SELECT 1 FROM lead WHERE campaign_id = campaign.id AND state = 'waiting')
+    OR EXISTS (SELECT 1 FROM attempt WHERE campaign_id = campaign.id AND state IN ('intended', 'placed', 'uncertain')))
+ORDER BY id;
+
+-- :name other_campaigns
+SELECT id, name FROM campaign WHERE id <> :campaign ORDER BY id;
+
+-- :name elsewhere
+SELECT said.value, lead.state IN ('queued', 'waiting', 'dialing')
+FROM json_each(:values) AS said
+CROSS JOIN contact ON contact.campaign_id = :campaign AND contact.phone = said.value
+CROSS JOIN lead ON lead.id = contact.id
+WHERE lead.state IN ('queued', 'waiting', 'dialing') OR (:called AND lead.attempts > 0)
+UNION ALL
+SELECT said.phone, lead.state IN ('queued', 'waiting', 'dialing')
+FROM json_each(:values) AS told
+CROSS JOIN further_number AS said ON said.campaign_id = :campaign AND said.phone = told.value
+CROSS JOIN lead ON lead.id = said.lead_id
+WHERE lead.state IN ('queued', 'waiting', 'dialing') OR (:called AND lead.attempts > 0);
+
+-- :name all_elsewhere
+SELECT contact.phone, lead.state IN ('queued', 'waiting', 'dialing') FROM contact JOIN lead ON lead.id = contact.id
+WHERE contact.campaign_id = :campaign AND (lead.state IN ('queued', 'waiting', 'dialing') OR (:called AND lead.attempts > 0))
+UNION ALL
+SELECT said.phone, lead.state IN ('queued', 'waiting', 'dialing')
+FROM further_number AS said JOIN lead ON lead.id = said.lead_id
+WHERE said.campaign_id = :campaign AND (lead.state IN ('queued', 'waiting', 'dialing') OR (:called AND lead.attempts > 0));
+
+-- :name importing
+UPDATE campaign SET importing = :importing WHERE id = :campaign;
+
+-- :name forget_import
+DELETE FROM rejected WHERE campaign_id = :campaign AND intake = :intake;
+
+-- :name forget_leads
+DELETE FROM lead WHERE campaign_id = :campaign;
+
+-- :name forget_contacts
+DELETE FROM contact WHERE campaign_id = :campaign;
+
 -- :name back_in_list
 UPDATE lead SET state = CASE WHEN attempts = 0 THEN 'queued' ELSE 'waiting' END, due_at = :due_at, reason = ''
 WHERE id = :contact AND state = 'cancelled';
@@ -328,7 +438,7 @@ VALUES (:campaign, :intake, :file, :row_number, :reason, :detail, :raw);
 DELETE FROM rejected WHERE campaign_id = :campaign AND intake < :intake;
 
 -- :name intake_done
-UPDATE campaign SET intake = :intake, columns = :columns, understood = :understood, list_digest = :list_digest
+UPDATE campaign SET intake = :intake, columns = :columns, understood = :understood, list_digest = :list_digest, importing = NULL
 WHERE id = :campaign;
 
 -- :name outcomes
@@ -356,7 +466,9 @@ FROM lead JOIN contact ON contact.id = lead.id
 WHERE lead.campaign_id = :campaign AND lead.state = 'waiting' ORDER BY lead.due_at, lead.id;
 
 -- :name rejected
-SELECT file, row_number, reason, detail, raw FROM rejected WHERE campaign_id = :campaign ORDER BY file, row_number, id;
+SELECT file, row_number, reason, detail, raw FROM rejected
+WHERE campaign_id = :campaign AND intake = (SELECT intake FROM campaign WHERE id = :campaign)  -- not those of half an import
+ORDER BY file, row_number, id;
 
 -- :name state_dispositions
 SELECT state, coalesce(disposition, ''), count(*) FROM lead WHERE campaign_id = :campaign GROUP BY 1, 2;
@@ -365,7 +477,8 @@ SELECT state, coalesce(disposition, ''), count(*) FROM lead WHERE campaign_id = 
 SELECT state, count(*) FROM attempt WHERE campaign_id = :campaign GROUP BY state;
 
 -- :name rejected_reasons
-SELECT reason, count(*) FROM rejected WHERE campaign_id = :campaign GROUP BY reason;
+SELECT reason, count(*) FROM rejected
+WHERE campaign_id = :campaign AND intake = (SELECT intake FROM campaign WHERE id = :campaign) GROUP BY reason;
 
 -- :name persons_dialed
 SELECT count(*) FROM lead WHERE campaign_id = :campaign AND attempts > 0;

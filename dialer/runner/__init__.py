@@ -215,7 +215,7 @@ class Runner:
         wanted = min(self.board.wanted(now), tickets, self._limit_left())
         if not wanted:
             return
-        leads = self._ledger.claim(self._record.id, now, wanted, self._only)
+        leads = self._ledger.claim(self._record.id, now, wanted, self._only, self.board.agents.held(now))
         self.board.offer(leads)
 
     def _tell_doubts(self, changes: list[Change]) -> None:

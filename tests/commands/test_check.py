@@ -192,12 +192,28 @@ def test_numbers_that_another_unfinished_campaign_has_are_told_and_nothing_is_wr
             ledger.commit(record.id, ACCOUNT, whole_call(lead, Disposition.COMPLETED, LeadState.REACHED))
     ledger.close()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    done = check(f"phone\n{phone(0)}\n{phone(1)}\n{phone(2)}\n", "--ledger", "ledger.db")
+    content = f"phone\n{phone(0)}\n{phone(1)}\n{phone(2)}\n"
+    done = check(content, "--ledger", "ledger.db", text='[duplicates]\nin_other_campaigns = "allow"\n')
     assert _values(done.stdout, "elsewhere") == [
         "numbers that are contacts of campaigns not finished too: 2 of 'winter' (1 still to be",
         "called there)",
     ]
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    done = check(content, "--ledger", "ledger.db", "--rejected", "no.csv")
+    assert "elsewhere" not in done.stdout
+    (row,) = csv.DictReader((tmp_path / "no.csv").read_text("utf-8").splitlines())
+    assert (row["reason"], row["detail"]) == (
+        "in_other_campaign",
+        f"the number {phone(1)} is still to be called by the campaign 'winter'",
+    )
+    _enroll_into_spring(tmp_path)
+    assert "in_other_campaign" not in check(content, "--ledger", "ledger.db").stdout  # it is known here already
+
+
+def _enroll_into_spring(directory: Path) -> None:
+    ledger = SqliteLedger(directory / "ledger.db")
+    enroll(ledger, put(ledger), [person(1)])
+    ledger.close()
 
 
 def test_a_check_keeps_few_bytes_of_each_contact(check: Callable[..., Done]) -> None:

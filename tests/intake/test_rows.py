@@ -129,3 +129,37 @@ def test_notes_of_all_lists_are_told(tmp_path: Path) -> None:
     text = 'name = "two"\ncontacts = "*.csv"\nagents = "x"\nhours = "always"\n'
     intake = Intake(read_campaign(text, tmp_path / "two.toml"))
     assert [(note.file, note.code) for note in intake.notes] == [("a.csv", "read_as_cp1252"), ("b.csv", "encoding")]
+
+
+def test_further_numbers_are_kept_in_the_order_of_the_columns_each_with_its_own_clock(tmp_path: Path) -> None:
+    text = '[columns]\nphone = ["Mobile", "Home", "Work"]\nregion = "US"\n'
+    content = (
+        "Mobile,Home,Work\n"
+        "(212) 555-0100,+44 7911 123456,(212) 555-0100\n"
+        "none,(312) 555-0101 / (212) 555-0102,\n"
+        "(212) 555-0103,,not known\n"
+        '"(212) 555-0104; (312) 555-0105",,+1 900 555 0100\n'
+    )
+    contacts, rejected = judged(tmp_path, content, text, hours='[hours]\nweekdays = "09:00-20:00"')
+    assert not rejected
+    assert [(contact.phone, [number.phone for number in contact.further]) for contact in contacts] == [
+        ("+12125550100", ["+447911123456"]),
+        ("+13125550101", ["+12125550102"]),
+        ("+12125550103", []),
+        ("+12125550104", ["+13125550105"]),
+    ]
+    assert contacts[0].zone == "America/New_York"
+    assert "Europe/London" in (contacts[0].further[0].zone or "")
+
+
+def test_a_cell_of_which_nobody_can_tell_how_many_numbers_it_holds_gives_none_to_go_on_to(tmp_path: Path) -> None:
+    text = '[columns]\nphone = ["a", "b"]\nregion = "ZA"\n'
+    contacts, _ = judged(tmp_path, "a,b\n+12125550100,082 123 4567 / 8\n", text)
+    assert [number.phone for number in contacts[0].further] == ["+27821234567"] or not contacts[0].further
+    contacts, _ = judged(tmp_path, "a,b\n+12125550100,+1 212 555 0101 x9\n", text)
+    assert contacts[0].further == ()
+
+
+def test_a_priority_beyond_all_others_is_as_urgent_as_can_be(tmp_path: Path) -> None:
+    contacts, _ = judged(tmp_path, "phone,priority\n+12125550100,999999\n+12125550101,-999999\n+12125550102,12\n")
+    assert [contact.priority for contact in contacts] == [1000, -1000, 12]

@@ -184,8 +184,8 @@ class Switchboard(Hearing):
             if not self.wanted(now):
                 return None
             lead = self._hand.pop(0)
-            if self._may_dial(lead, now):
-                return self._intend(lead, now)
+            if self._may_dial(lead, now) and (order := self._intend(lead, now)) is not None:
+                return order
         return None
 
     def _may_dial(self, lead: Lead, now: float) -> bool:
@@ -212,8 +212,8 @@ class Switchboard(Hearing):
         return True
 
     def _intend(self, lead: Lead, now: float) -> Place | None:
-        agent_id = self.agents.pick(now)
-        if agent_id is None:
+        agent_id = self.agents.pick(now, lead.agent_id)
+        if agent_id is None:  # the agent who is wished for takes no call now; the lead stays where it is
             return None
         check_lead_step(lead.state, LeadState.DIALING)
         key = self._key(lead)
@@ -254,7 +254,7 @@ class Switchboard(Hearing):
         moments += [self.trust.ask_at(), self.catch_up.wake_at()]
         moments += self._settling.next_looks_at()
         if self.backlog:
-            moments += [self.network.until, self.breaker.pause.until, self.agents.next_ready_at()]
+            moments += [self.network.until, self.breaker.pause.until, *self.agents.ready_at()]
             moments += [self.requests.next_day_at(now)] if self.out_of_quota() else []
             try_at = self.slots.next_try_at(self.occupied(now))
             moments += [] if try_at is None else [try_at]

@@ -22,6 +22,7 @@ from dialer.core.lifecycle import (
     Disposition,
     Lead,
     LeadState,
+    Number,
     check_attempt_step,
     check_lead_step,
     state_after_void,
@@ -102,6 +103,8 @@ class Board:
         """Leads that changed since the last commit: as the ledger hands them out, they are out of date."""
         self.passed_over = False
         """Whether the last plan was offered leads that had just been moved: the next claim brings others."""
+        self._gone_on_to: set[str] = set()
+        """Further numbers of leads that are dialed in place of the first."""
         self._invalid_in_row = 0
         self._creates_since_look = 0
         uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
@@ -235,15 +238,23 @@ class Board:
         opening = self.rules.hours.opening(zone, moment)
         return moment if opening.is_open or opening.until == float("inf") else opening.until
 
-    def _void(self, attempt: Attempt, error: errors.ApiError, now: float) -> None:
+    def _void(self, attempt: Attempt, error: errors.ApiError, now: float, *, goes_on_to: Number | None = None) -> None:
         """No phone rang: the contact goes back to where it was, at the head, and is not charged."""
         lead = attempt.lead
         state = state_after_void(lead.attempts)
         self.tally.charged -= 1
         self._count(LeadState.DIALING, state)
         code = error.code or type(error).__name__.lower()
-        self._changes.append(MarkVoid(attempt, state, lead.due_at, code, str(error), now))
+        self._changes.append(MarkVoid(attempt, state, lead.due_at, code, str(error), now, goes_on_to=goes_on_to))
         self._next_stranger(replace(lead, state=state), now)
+
+    def _next_number(self, lead: Lead) -> Number | None:
+        """The next of the lead's numbers that nobody else went on to since they were handed out."""
+        for number in lead.further:
+            if number.phone not in self._gone_on_to:
+                self._gone_on_to.add(number.phone)
+                return number
+        return None
 
     def _doubt(self, line: Line, reason: str, now: float) -> None:
         self.lines.drop(line)

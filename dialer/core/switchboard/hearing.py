@@ -156,6 +156,9 @@ class Hearing(Board):
             self._void(attempt, error, now)
             self._halt(too_many_invalid(self._invalid_in_row, error))
             return
+        if error.code == errors.BAD_NUMBER and (number := self._next_number(attempt.lead)) is not None:
+            self._void(attempt, error, now, goes_on_to=number)
+            return
         self._count(LeadState.DIALING, LeadState.REJECTED)
         self._changes.append(
             MarkVoid(attempt, LeadState.REJECTED, None, error.code, str(error), now, disposition=Disposition.INVALID)
