@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Any
+from typing import Any, Final
 
 from dialer.commands.common import Options, ledger_path, local_time, plural
 from dialer.core.errors import ExitCode
 from dialer.ledger.reading import open_reader
 from dialer.reports.summary import counts
+
+_BEGUN: Final = "  import      not finished: the next run goes on with it before it calls anybody\n"
 
 
 def status(name: str | None, options: Options, *, as_json: bool = False) -> int:
@@ -23,7 +25,14 @@ def status(name: str | None, options: Options, *, as_json: bool = False) -> int:
     if as_json:
         sys.stdout.write(json.dumps(found[0] if name is not None or len(found) == 1 else found, indent=2) + "\n")
     else:
-        sys.stdout.write("\n".join(_text(figures, due[figures["campaign"]]) for figures in found))
+        begun = {record.name for record in records if record.importing}
+        texts = (_text(figures, due[figures["campaign"]]) for figures in found)
+        sys.stdout.write(
+            "\n".join(
+                text + (_BEGUN if figures["campaign"] in begun else "")
+                for text, figures in zip(texts, found, strict=True)
+            )
+        )
     return ExitCode.DONE
 
 

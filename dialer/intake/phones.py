@@ -76,7 +76,7 @@ def zones_of(phone: str) -> str | None:
 
 def has_several(cell: str) -> bool:
     """Whether a cell may hold more than one number: something that parts them stands in it."""
-    return not _CLEAN(cell) and not _CLEAN_NATIONAL(cell) and _SEVERAL.search(cell) is not None
+    return not cell[1:].isdigit() and _SEVERAL.search(cell) is not None
 
 
 def country_code(phone: str) -> str:

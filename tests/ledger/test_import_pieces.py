@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dialer.cli import main
 from dialer.core.errors import ContactsError
 from dialer.core.lifecycle import Disposition, LeadState
 from dialer.intake import Intake
@@ -131,7 +132,9 @@ def test_where_duplicates_are_to_be_refused_nothing_is_imported(tmp_path: Path) 
     assert _counts(tmp_path) == (0, 0, 0)
 
 
-def test_a_process_that_is_really_killed_in_its_import_loses_no_row_and_takes_none_twice(tmp_path: Path) -> None:
+def test_a_process_that_is_really_killed_in_its_import_loses_no_row_and_takes_none_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = 80_000
     with (tmp_path / "list.csv").open("w") as file:
         file.write("phone\n")
@@ -148,6 +151,8 @@ def test_a_process_that_is_really_killed_in_its_import_loses_no_row_and_takes_no
         first.wait()
         assert first.stderr is not None
         first.stderr.close()
+    assert main(["status", "spring", "--ledger", str(tmp_path / ".dialer" / "ledger.db")]) == 0
+    assert "import      not finished" in capsys.readouterr().out
     with closing(SqliteLedger(tmp_path / ".dialer" / "ledger.db")) as ledger:
         record = ledger.campaign("spring")
         assert record is not None
