@@ -1,0 +1,44 @@
+"""A table as CSV: UTF-8, comma, a header, and cells that no spreadsheet runs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dialer.core.cells import inert, inert_phone
+from dialer.reports.columns import Column, Kind
+from dialer.reports.files import whole_file
+from dialer.reports.tables import Table
+from dialer.reports.values import as_text
+
+
+def write(path: Path, table: Table) -> int:
+    """Write a table. Returns the number of its rows."""
+    count = 0
+    with whole_file(path) as file:
+        writer = csv.writer(file, lineterminator="\r\n")  # with "\n" a bare carriage return would go unquoted
+        writer.writerow(list(map(inert, table.columns)))
+        for batch in table.batches:
+            count += len(batch[0])
+            columns = [column(field, cells) for field, cells in zip(table.fields, batch, strict=True)]
+            writer.writerows(zip(*columns, strict=True))
+    return count
+
+
+def column(field: Column, cells: Sequence[Any]) -> Sequence[Any]:
+    """A column's cells as they go into the file."""
+    shown = as_text(field, cells)
+    match field.kind:
+        case Kind.COUNT | Kind.AMOUNT | Kind.MOMENT | Kind.WORD:
+            return shown  # ours, and none begins like a formula
+        case Kind.PHONE | Kind.GIVEN_PHONE:
+            return _each(shown, inert_phone)
+        case _:
+            return _each(shown, inert)
+
+
+def _each(cells: Sequence[str | None], harmless: Callable[[str], str]) -> list[str | None]:
+    """Cells made harmless; what begins with a letter or a digit is, and is not asked about a million times."""
+    return [cell if not cell or cell[0].isalnum() else harmless(cell) for cell in cells]
