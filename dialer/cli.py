@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from dialer.commands.common import Options
+from dialer.commands.common import Options, plain
 from dialer.commands.run import RunOptions
 from dialer.core.errors import DialerError, ExitCode, UserError
 from dialer.version import VERSION
@@ -37,7 +37,8 @@ def _errors(code: list[int]) -> Iterator[None]:
         found = _only(error)
         if isinstance(found, DialerError):
             code[0] = int(found.exit_code)
-            sys.stderr.write(f"dialer: {found}\n")
+            said = "\n".join(map(plain, str(found).split("\n")))  # names in it may come of a list
+            sys.stderr.write(f"dialer: {said}\n")
         elif isinstance(found, KeyboardInterrupt):
             code[0] = int(ExitCode.WORK_LEFT)
             sys.stderr.write("dialer: interrupted; nothing is lost, run the same command again to go on\n")

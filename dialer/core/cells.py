@@ -14,7 +14,8 @@ MARK: Final = "'"
 _RISKY: Final = "=+-@\t\r\n\0|%＝＋－＠"  # the full-width signs are meant
 _UNSEEN: Final = r"\s\u200b-\u200f\u202a-\u202e\u2060\ufeff"
 _TAKEN_FOR_A_FORMULA: Final = re.compile(f"'*[{_UNSEEN}]*[{re.escape(_RISKY)}]")
-_IS_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII).fullmatch
+_IS_E164: Final = re.compile(r"\+[1-9](?:\d{6,14}|\d{0,10}•••\d{4})", re.ASCII).fullmatch
+"""Whole, or as :func:`dialer.core.masks.masked` shows it: neither is anything but a number."""
 
 
 def inert(text: str) -> str:

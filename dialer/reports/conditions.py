@@ -43,7 +43,9 @@ def read_condition(said: str, known: Sequence[str]) -> Condition:
     if column not in known:
         raise UserError(f"--where '{said}': there is no column '{column}'; there are: {', '.join(known)}")
     try:
-        values = tuple(value.strip() for value in next(csv.reader([said[sign.end() :]], skipinitialspace=True), [""]))
+        values = tuple(
+            value.strip() for value in next(csv.reader([said[sign.end() :]], skipinitialspace=True), [])
+        ) or ("",)
     except csv.Error as error:
         raise UserError(f"--where '{said}': {error}") from None
     if sign[0] in _ORDER and len(values) != 1:

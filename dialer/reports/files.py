@@ -42,7 +42,7 @@ def whole_bytes(path: Path, option: str = "--out") -> Iterator[IO[bytes]]:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another place with {option}") from None
     part = Path(name)
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
