@@ -11,9 +11,10 @@ from typing import Final
 
 MARK: Final = "'"
 """What spreadsheets put before a cell to say that it is text."""
-_RISKY: Final = "=+-@\t\r\n\0|%＝＋－＠"  # the full-width signs are meant
+RISKY: Final = "=+-@\t\r\n\0|%＝＋－＠"  # the full-width signs are meant
+"""Marks that formulas begin with, or that lead to them."""
 _UNSEEN: Final = r"\s\u200b-\u200f\u202a-\u202e\u2060\ufeff"
-_TAKEN_FOR_A_FORMULA: Final = re.compile(f"'*[{_UNSEEN}]*[{re.escape(_RISKY)}]")
+_TAKEN_FOR_A_FORMULA: Final = re.compile(f"'*[{_UNSEEN}]*[{re.escape(RISKY)}]")
 _IS_E164: Final = re.compile(r"\+[1-9](?:\d{6,14}|\d{0,10}•••\d{4})", re.ASCII).fullmatch
 """Whole, or as :func:`dialer.core.masks.masked` shows it: neither is anything but a number."""
 

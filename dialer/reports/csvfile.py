@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from dialer.core.cells import inert, inert_phone
+from dialer.core.cells import RISKY, inert, inert_phone
 from dialer.reports.columns import Column, Kind
 from dialer.reports.files import whole_file
 from dialer.reports.tables import Table
@@ -54,6 +54,9 @@ def _all_numbers(cells: Sequence[str]) -> bool:
     return text.count("\n") == len(cells) - 1 and _NUMBERS.fullmatch(text) is not None
 
 
-def _each(cells: Sequence[str | None], harmless: Callable[[str], str]) -> list[str | None]:
-    """Cells made harmless; what begins with a letter or a digit is, and is not asked about a million times."""
+def _each(cells: Sequence[str | None], harmless: Callable[[str], str]) -> Sequence[str | None]:
+    """Cells made harmless. Where none of them holds a mark that formulas begin with, none is asked."""
+    text = " ".join(filter(None, cells))
+    if not any(mark in text for mark in RISKY):
+        return cells
     return [cell if not cell or cell[0].isalnum() else harmless(cell) for cell in cells]
