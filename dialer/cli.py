@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from dialer import __version__
-from dialer.commands.common import Options
+from dialer.commands.common import Options, plain
 from dialer.commands.run import RunOptions
 from dialer.core.errors import DialerError, ExitCode, UserError
+from dialer.version import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +37,8 @@ def _errors(code: list[int]) -> Iterator[None]:
         found = _only(error)
         if isinstance(found, DialerError):
             code[0] = int(found.exit_code)
-            sys.stderr.write(f"dialer: {found}\n")
+            said = "\n".join(map(plain, str(found).split("\n")))  # names in it may come of a list
+            sys.stderr.write(f"dialer: {said}\n")
         elif isinstance(found, KeyboardInterrupt):
             code[0] = int(ExitCode.WORK_LEFT)
             sys.stderr.write("dialer: interrupted; nothing is lost, run the same command again to go on\n")
@@ -84,9 +85,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
             return status(arguments.name, options, as_json=arguments.json)
         case "report":
-            from dialer.commands.report import report
-
-            return report(arguments.name, arguments.out, options)
+            return _report(arguments, options)
         case "resolve":
             return _resolve(arguments, options)
         case "doctor":
@@ -115,6 +114,20 @@ def _init(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     return init(arguments.file, flags)
+
+
+def _report(arguments: argparse.Namespace, options: Options) -> int:
+    from dialer.commands.report import ReportOptions, report
+
+    flags = ReportOptions(
+        out=arguments.out,
+        formats=tuple(arguments.format),
+        columns=arguments.columns,
+        where=tuple(arguments.where),
+        mask_phones=arguments.mask_phones,
+        as_contacts=tuple(arguments.as_contacts),
+    )
+    return report(arguments.name, flags, options)
 
 
 def _resolve(arguments: argparse.Namespace, options: Options) -> int:
@@ -188,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _OneLine(
         prog="dialer", description="Runs bulk outbound call campaigns over a voice-AI provider's Calls API."
     )
-    parser.add_argument("--version", action="version", version=f"dialer {__version__}")
+    parser.add_argument("--version", action="version", version=f"dialer {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     ledger = _OneLine(add_help=False)
     ledger.add_argument("--ledger", help="the ledger's path (default: $DIALER_LEDGER or .dialer/ledger.db)")
@@ -223,9 +236,7 @@ def _add_commands(
     add = commands.add_parser("status", parents=[ledger], help="where a campaign stands")
     add.add_argument("name", nargs="?", metavar="NAME", help="the campaign's name (default: all)")
     add.add_argument("--json", action="store_true", help="as JSON")
-    add = commands.add_parser("report", parents=[ledger], help="write the reports")
-    add.add_argument("name", metavar="NAME", help="the campaign's name")
-    add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    _add_report(commands.add_parser("report", parents=[ledger], help="write the reports"))
     _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
     _add_doctor(commands.add_parser("doctor", parents=[ledger], help="what is wrong with machine, key, ledger, clock"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
@@ -258,6 +269,34 @@ def _add_check(add: argparse.ArgumentParser) -> None:
     add.add_argument("--rejected", type=Path, metavar="FILE", help="write the rows that would be rejected, as CSV")
     add.add_argument(
         "--max-rejected", type=_count_or_share, metavar="N|P%", help="exit with 2 when more rows are rejected, like 5%%"
+    )
+
+
+def _add_report(add: argparse.ArgumentParser) -> None:
+    add.add_argument("name", metavar="NAME", help="the campaign's name")
+    add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    add.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[,...]",
+        help="of the tables: csv, parquet, xlsx, jsonl (default: csv)",
+    )
+    add.add_argument("--columns", metavar="NAME[,...]", help="only these columns, in this order")
+    add.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE[,...]",
+        help="only such rows; also != >= <= > <; said again, all must hold",
+    )
+    add.add_argument("--mask-phones", action="store_true", help="numbers as +1212•••0101")
+    add.add_argument(
+        "--as-contacts",
+        action="append",
+        default=[],
+        metavar="WORD[,...]",
+        help="also contacts of these dispositions or states as a list for another campaign",
     )
 
 
