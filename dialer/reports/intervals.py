@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from dataclasses import dataclass
+from math import atan, ceil, cos, exp, lgamma, pi, sqrt
 from statistics import NormalDist
 from typing import Final
 
@@ -17,8 +18,91 @@ def wilson(successes: int, trials: int, z: float = Z) -> Interval:
     """The score interval of a share (Wilson 1927): stays within 0 and 1 and holds for few trials too."""
     if not trials:
         return None, None
+    low, high = _score(successes, trials, z)
+    return round(low, 6), round(high, 6)
+
+
+def _score(successes: int, trials: int, z: float) -> tuple[float, float]:
     share, spread = successes / trials, z * z / trials
     centre = share + spread / 2
     half = z * sqrt(share * (1 - share) / trials + spread / (4 * trials))
     low, high = (centre - half) / (1 + spread), (centre + half) / (1 + spread)
-    return (0.0 if successes == 0 else round(low, 6)), (1.0 if successes == trials else round(high, 6))
+    return 0.0 if successes == 0 else low, 1.0 if successes == trials else high
+
+
+def newcombe(successes: int, trials: int, others: int, other_trials: int, z: float = Z) -> Interval:
+    """The first share less the second: Newcombe's hybrid score interval (Statistics in Medicine 17, 1998, method 10)."""
+    if not trials or not other_trials:
+        return None, None
+    first, second = successes / trials, others / other_trials
+    (low, high), (other_low, other_high) = _score(successes, trials, z), _score(others, other_trials, z)
+    below = sqrt((first - low) ** 2 + (other_high - second) ** 2)
+    above = sqrt((high - first) ** 2 + (second - other_low) ** 2)
+    return first - second - below, first - second + above
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Pairs of numbers, one pair a unit, kept as sums: ``y`` above the line and ``x`` below it. For a mean x is 1."""
+
+    units: int = 0
+    x: float = 0.0
+    y: float = 0.0
+    xx: float = 0.0
+    yy: float = 0.0
+    xy: float = 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """The sum of y over the sum of x: a mean where x is 1. None where there is nothing below the line."""
+        return self.y / self.x if self.x else None
+
+    def variance(self) -> float | None:
+        """Of :attr:`ratio`, by linearisation (for a mean: its sampling variance). None for fewer than two units."""
+        ratio = self.ratio
+        if ratio is None or self.units < 2:
+            return None
+        residuals = max(self.yy - 2 * ratio * self.xy + ratio * ratio * self.xx, 0.0)
+        mean_x = self.x / self.units
+        return residuals / (self.units - 1) / self.units / (mean_x * mean_x)
+
+
+def difference(first: Sample, second: Sample, level: float = LEVEL) -> Interval:
+    """The first ratio less the second: Welch's interval, with Satterthwaite's degrees of freedom."""
+    variances = first.variance(), second.variance()
+    if variances[0] is None or variances[1] is None or first.ratio is None or second.ratio is None:
+        return None, None
+    gap, one, other = first.ratio - second.ratio, *variances
+    if one + other == 0.0:
+        return gap, gap
+    freedom = (one + other) ** 2 / (one**2 / (first.units - 1) + other**2 / (second.units - 1))
+    half = t_quantile(0.5 + level / 2, freedom) * sqrt(one + other)
+    return gap - half, gap + half
+
+
+def t_quantile(probability: float, freedom: float) -> float:
+    """Student's quantile for a probability above one half: where the area, integrated by Simpson's rule, reaches it."""
+    if freedom > 1e6:
+        return NormalDist().inv_cdf(probability)
+    low, high = 0.0, 1.0
+    while 0.5 + _t_area(high, freedom) < probability:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if 0.5 + _t_area(middle, freedom) < probability else (low, middle)
+    return (low + high) / 2
+
+
+def _t_area(until: float, freedom: float) -> float:
+    """The area under Student's density from 0 to ``until``; with t = sqrt(f) tan(a) it is that of a cosine's power."""
+    scale = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2)) / sqrt(pi)
+    end, steps = atan(until / sqrt(freedom)), 400
+    step = end / steps
+    heights = [cos(index * step) ** (freedom - 1) for index in range(steps + 1)]
+    return scale * step / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]))
+
+
+def trials_needed(share: float, gap: float, power: float = 0.8, z: float = Z) -> int:
+    """About how many trials each side needs to see ``gap`` around ``share``, four times in five."""
+    reach = z + NormalDist().inv_cdf(power)
+    return ceil(2 * reach * reach * max(share * (1 - share), 0.01) / (gap * gap))
