@@ -10,6 +10,7 @@ from dialer.commands.common import Options, ledger_path
 from dialer.core.errors import ExitCode
 from dialer.ledger.reading import open_reader
 from dialer.reports import write_reports
+from dialer.reports.summary import schema_json
 
 
 def report(name: str, out: Path | None, options: Options) -> int:
@@ -19,4 +20,10 @@ def report(name: str, out: Path | None, options: Options) -> int:
     for file, rows in written.rows.items():
         sys.stdout.write(f"{written.directory / file}  {rows} rows\n")
     sys.stdout.write(f"{written.directory / 'summary.json'}\n")
+    return ExitCode.DONE
+
+
+def print_schema() -> int:
+    """Print the JSON schema of ``summary.json``."""
+    sys.stdout.write(schema_json())
     return ExitCode.DONE

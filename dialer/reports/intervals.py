@@ -22,7 +22,7 @@ def wilson(successes: int, trials: int, z: float = Z) -> Interval:
     return round(low, 6), round(high, 6)
 
 
-def _score(successes: int, trials: int, z: float) -> tuple[float, float]:
+def _score(successes: float, trials: float, z: float) -> tuple[float, float]:
     share, spread = successes / trials, z * z / trials
     centre = share + spread / 2
     half = z * sqrt(share * (1 - share) / trials + spread / (4 * trials))
@@ -30,15 +30,34 @@ def _score(successes: int, trials: int, z: float) -> tuple[float, float]:
     return 0.0 if successes == 0 else low, 1.0 if successes == trials else high
 
 
-def newcombe(successes: int, trials: int, others: int, other_trials: int, z: float = Z) -> Interval:
-    """The first share less the second: Newcombe's hybrid score interval (Statistics in Medicine 17, 1998, method 10)."""
-    if not trials or not other_trials:
+def newcombe(first: Share, second: Share, z: float = Z) -> Interval:
+    """The first share less the second: Newcombe's hybrid score interval (Stat. in Medicine 17, 1998, method 10)."""
+    if not first.trials or not second.trials:
         return None, None
-    first, second = successes / trials, others / other_trials
-    (low, high), (other_low, other_high) = _score(successes, trials, z), _score(others, other_trials, z)
-    below = sqrt((first - low) ** 2 + (other_high - second) ** 2)
-    above = sqrt((high - first) ** 2 + (second - other_low) ** 2)
-    return first - second - below, first - second + above
+    (low, high), (other_low, other_high) = first.score(z), second.score(z)
+    below = sqrt((first.value - low) ** 2 + (other_high - second.value) ** 2)
+    above = sqrt((high - first.value) ** 2 + (second.value - other_low) ** 2)
+    gap = first.value - second.value
+    return gap - below, gap + above
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many. Where trials come in clusters, ``inflation`` of them tell as much as one alone."""
+
+    successes: float
+    trials: float
+    inflation: float = 1.0
+
+    @property
+    def value(self) -> float:
+        """The share; 0 where there are no trials."""
+        return self.successes / self.trials if self.trials else 0.0
+
+    def score(self, z: float = Z) -> tuple[float, float]:
+        """Its score interval, from as many trials as the clusters are worth."""
+        worth = self.trials / self.inflation
+        return _score(self.value * worth, worth, z)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +85,26 @@ class Sample:
         mean_x = self.x / self.units
         return residuals / (self.units - 1) / self.units / (mean_x * mean_x)
 
+    def inflation(self) -> float:
+        """How many trials tell as much as one alone, for y of x trials in a unit: the design effect, 1 at least.
+
+        Where all or none succeeded the spread tells nothing, and trials of one unit are taken as wholly alike.
+        """
+        share = self.ratio
+        if share is None:
+            return 1.0
+        variance = self.variance()
+        if variance is None or not 0 < share < 1:
+            return max(self.xx / self.x, 1.0)
+        return max(variance * self.x / (share * (1 - share)), 1.0)
+
 
 def difference(first: Sample, second: Sample, level: float = LEVEL) -> Interval:
     """The first ratio less the second: Welch's interval, with Satterthwaite's degrees of freedom."""
-    variances = first.variance(), second.variance()
-    if variances[0] is None or variances[1] is None or first.ratio is None or second.ratio is None:
+    one, other = first.variance(), second.variance()
+    if one is None or other is None or first.ratio is None or second.ratio is None:
         return None, None
-    gap, one, other = first.ratio - second.ratio, *variances
+    gap = first.ratio - second.ratio
     if one + other == 0.0:
         return gap, gap
     freedom = (one + other) ** 2 / (one**2 / (first.units - 1) + other**2 / (second.units - 1))
@@ -98,7 +130,7 @@ def _t_area(until: float, freedom: float) -> float:
     scale = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2)) / sqrt(pi)
     end, steps = atan(until / sqrt(freedom)), 400
     step = end / steps
-    heights = [cos(index * step) ** (freedom - 1) for index in range(steps + 1)]
+    heights: list[float] = [cos(index * step) ** (freedom - 1) for index in range(steps + 1)]
     return scale * step / 3 * (heights[0] + heights[-1] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]))
 
 

@@ -35,8 +35,7 @@ def busy(calls: Iterable[tuple[float, float]], line: Timeline) -> Busy:
         while ends and ends[0] <= began_at:
             heappop(ends)
         heappush(ends, max(ended_at, began_at))  # clocks that disagree make no call shorter than nothing
-        if len(ends) > most[bucket]:
-            most[bucket] = len(ends)
+        most[bucket] = max(most[bucket], len(ends))
         if began_at < ended_at <= closes_at:
             live_s[bucket] += ended_at - began_at
         elif ended_at > closes_at:
