@@ -30,10 +30,11 @@ GROUP BY duration_s ORDER BY duration_s;
 SELECT state, coalesce(disposition, ''), attempts FROM lead WHERE campaign_id = :campaign;
 
 -- :name figures_doubts
-SELECT attempt.placed_at IS NOT NULL, lead.attempts = 1, lead.state = 'reached', count(*), count(DISTINCT lead.id)
+SELECT attempt.placed_at IS NOT NULL, lead.attempts = 1, lead.state = 'reached',
+       lead.state = 'dialing' AND attempt.state = 'uncertain', count(*), count(DISTINCT lead.id)
 FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('uncertain', 'lost')
-GROUP BY 1, 2, 3;
+GROUP BY 1, 2, 3, 4;
 
 -- :name figures_due_span
 SELECT min(due_at), max(due_at) FROM lead WHERE campaign_id = :campaign AND state = 'waiting' AND due_at > :now;
