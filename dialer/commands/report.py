@@ -14,6 +14,7 @@ from dialer.core.errors import ExitCode, UserError
 from dialer.ledger.reading import open_reader
 from dialer.reports import Wish, write_reports
 from dialer.reports.choose import Choice
+from dialer.reports.summary import schema_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,9 @@ def _words(flag: str, said: Iterable[str]) -> tuple[str, ...]:
 
 def _say(note: str) -> None:
     sys.stderr.write(f"dialer: {plain(note)}\n")
+
+
+def print_schema() -> int:
+    """Print the JSON schema of ``summary.json``."""
+    sys.stdout.write(schema_json())
+    return ExitCode.DONE
