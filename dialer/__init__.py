@@ -14,8 +14,9 @@ floor  rooms
 4      ``core.switchboard`` ``core.revision``
 5      ``client`` · ``ledger``
 6      ``intake`` · ``reports`` · ``runner`` · ``rehearsal`` (the sandbox)
-7      ``commands``
-8      ``cli``
+7      ``fetching``
+8      ``commands``
+9      ``cli``
 ====== ==============================================================================================
 """
 

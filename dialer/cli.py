@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from dialer import __version__
 from dialer.commands.common import Options
@@ -87,8 +87,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from dialer.commands.report import report
 
             return report(arguments.name, arguments.out, options)
-        case "resolve":
-            return _resolve(arguments, options)
+        case "resolve" | "fetch" | "calls":
+            return _about_calls(arguments, options)
         case "doctor":
             from dialer.commands.doctor import DoctorOptions, doctor
 
@@ -133,6 +133,36 @@ def _resolve(arguments: argparse.Namespace, options: Options) -> int:
         as_json=arguments.json,
     )
     return resolve(names[0], flags, options)
+
+
+def _about_calls(arguments: argparse.Namespace, options: Options) -> int:
+    if arguments.command == "resolve":
+        return _resolve(arguments, options)
+    if arguments.command == "fetch":
+        return _fetch(arguments, options)
+    from dialer.commands.calls import CallsOptions, transcript
+
+    return transcript(arguments.id, CallsOptions(arguments.out, arguments.base_url, arguments.json), options)
+
+
+def _fetch(arguments: argparse.Namespace, options: Options) -> int:
+    from dialer.commands.fetch import FetchOptions, fetch
+    from dialer.fetching.manifest import Kind
+
+    asked = {
+        Kind.TRANSCRIPT: arguments.transcripts,
+        Kind.SUMMARY: arguments.summaries,
+        Kind.RECORDING: arguments.recordings,
+    }
+    flags = FetchOptions(
+        kinds=frozenset(kind for kind, wanted in asked.items() if wanted),
+        where=tuple(arguments.where),
+        out=arguments.out,
+        wait=not arguments.no_wait,
+        again=arguments.again,
+        before_dialing=arguments.before_dialing,
+    )
+    return fetch(arguments.name, flags, options)
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
@@ -226,6 +256,8 @@ def _add_commands(
     add = commands.add_parser("report", parents=[ledger], help="write the reports")
     add.add_argument("name", metavar="NAME", help="the campaign's name")
     add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    _add_fetch(commands.add_parser("fetch", parents=[ledger], help="transcripts, summaries, recordings of ended calls"))
+    _add_calls(commands.add_parser("calls", help="single calls"), ledger)
     _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
     _add_doctor(commands.add_parser("doctor", parents=[ledger], help="what is wrong with machine, key, ledger, clock"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
@@ -259,6 +291,41 @@ def _add_check(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--max-rejected", type=_count_or_share, metavar="N|P%", help="exit with 2 when more rows are rejected, like 5%%"
     )
+
+
+_KEY_HELP: Final = "a file of mode 0600 with the key (default: $SMARTALEX_API_KEY)"
+
+
+def _add_fetch(add: argparse.ArgumentParser) -> None:
+    add.add_argument("name", metavar="NAME", help="the campaign's name")
+    add.add_argument("--transcripts", action="store_true", help="who said what (default, with --summaries)")
+    add.add_argument("--summaries", action="store_true", help="a few sentences on each call, in summaries.csv")
+    add.add_argument("--recordings", action="store_true", help="the sound; only when it is asked for")
+    add.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only calls like this: state=reached, duration_s>=30 (= != >= <= > <); may be repeated",
+    )
+    add.add_argument("--out", type=Path, metavar="DIR", help="where it all goes (default: reports/<name>)")
+    add.add_argument(
+        "--no-wait", action="store_true", help="do not wait for a run to end (exit code 5), or for tomorrow"
+    )
+    add.add_argument("--again", action="store_true", help="ask again for what was missing, refused, or is gone")
+    add.add_argument("--before-dialing", action="store_true", help="also use requests that calls due today will need")
+    add.add_argument("--api-key-file", type=Path, help=_KEY_HELP)
+    add.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def _add_calls(add: argparse.ArgumentParser, ledger: _OneLine) -> None:
+    verbs = add.add_subparsers(dest="verb", required=True, metavar="VERB")
+    one = verbs.add_parser("transcript", parents=[ledger], help="print a call as a conversation")
+    one.add_argument("id", metavar="ID", help="the call's id, as in attempts.csv")
+    one.add_argument("--json", action="store_true", help="as JSON")
+    one.add_argument("--out", type=Path, metavar="DIR", help="where it was fetched to (default: reports/<name>)")
+    one.add_argument("--base-url", metavar="URL", help="the API's address (default: the campaign's, or the real one)")
+    one.add_argument("--api-key-file", type=Path, help=_KEY_HELP)
 
 
 def _add_resolve(add: argparse.ArgumentParser) -> None:
