@@ -77,12 +77,17 @@ class Rules:
         except (httpx.InvalidURL, UnicodeError, ValueError, TypeError):
             raise Unfit("the recording's address is none") from None
         if not any(host == name or host.endswith(f".{name}") for name in self.names):
-            raise Unfit(f"the recording lies on {tidy(host) or 'no host'}, which is not the provider's")
+            raise Unfit(f"the recording lies on {_shown(host) or 'no host'}, which is not the provider's")
         if url.scheme not in self.schemes:
-            raise Unfit(f"the recording's address on {tidy(host)} is {tidy(url.scheme)}, not https")
+            raise Unfit(f"the recording's address on {_shown(host)} is {tidy(url.scheme)}, not https")
         if url.userinfo or (self.ports is not None and (url.port or 443) not in self.ports):
-            raise Unfit(f"the recording's address on {tidy(host)} has a user or a port of its own")
+            raise Unfit(f"the recording's address on {_shown(host)} has a user or a port of its own")
         return url
+
+
+def _shown(host: str) -> str:
+    """A host as it may be told: an address in numbers too, which :func:`~dialer.client.tidy` would hide."""
+    return re.sub(r"[^A-Za-z0-9.:_\[\]-]", "?", host)[:100]
 
 
 def is_public(address: _Address) -> bool:
@@ -127,7 +132,7 @@ class GuardedTransport(OneShotTransport):
         addresses = [ip_address(text.partition("%")[0]) for text in await self._resolve(host, port)]
         for address in addresses:
             if not self._rules.fits(address):
-                raise Unfit(f"the recording's host {tidy(host)} stands for {address}, where nobody should go")
+                raise Unfit(f"the recording's host {_shown(host)} stands for {address}, where nobody should go")
         failed: OSError = OSError("the name stands for no address")
         for address in addresses[:_ADDRESSES_TRIED]:
             try:

@@ -135,7 +135,8 @@ def conversation(said: dict[str, Any], width: int) -> Iterator[str]:
     for turn, speaker in zip(turns, speakers, strict=True):
         start = f"{_clock(turn.get('timestamp')):>7}  {speaker:<{column}}  "
         text = _one_line(turn.get("text"))
-        yield textwrap.fill(text, max(width, len(start) + 20), initial_indent=start, subsequent_indent=" " * len(start))
+        words = textwrap.wrap(text, max(width - len(start), 20)) or [""]
+        yield "\n".join([f"{start}{words[0]}".rstrip(), *(" " * len(start) + line for line in words[1:])])
     if not turns:
         yield "(nothing was said, or nothing was written down)"
     if said.get("summary"):

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import anyio
 
-from dialer.client import CallsClient, tidy
+from dialer.client import CallsClient
 from dialer.client.media import MediaClient
 from dialer.core.errors import (
     ApiError,
@@ -280,7 +280,7 @@ class Fetcher:
 
     def _no(self, call: FinishedCall, kind: Kind, error: ApiError) -> Entry:
         outcome = Outcome.NOT_AVAILABLE if isinstance(error, Gone) else Outcome.REFUSED
-        return Entry(call.id, kind, outcome, self.clock.wall(), tidy(str(error)))
+        return Entry(call.id, kind, outcome, self.clock.wall(), str(error))
 
 
 def spoken_json(found: Transcript) -> dict[str, Any]:
