@@ -22,7 +22,7 @@ from dialer.core.campaign import Campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerHeld
 from dialer.fetching import Errand, Fetcher, NotNow, check_account, errands
 from dialer.fetching.budget import Budget, DialingFirst, NothingLeft, rivals
-from dialer.fetching.calls import FinishedCall, finished_calls
+from dialer.fetching.calls import FinishedCall, check, finished_calls
 from dialer.fetching.listing import count, write_listing, write_summaries
 from dialer.fetching.manifest import Kind, Manifest, Outcome
 from dialer.fetching.shelf import Shelf
@@ -121,7 +121,7 @@ def fetch(name: str, flags: FetchOptions, options: Options) -> int:
     conditions = [parse(text) for text in flags.where]
     with open_reader(path) as reader:
         record = reader.campaign(name)
-        finished_calls(reader, record, conditions)  # a column that is not there is said before anything is made
+        check(record, conditions)
     campaign = read_campaign(record.source, Path(record.file))
     api_key(campaign, options)
     kinds = flags.kinds or frozenset({Kind.TRANSCRIPT, Kind.SUMMARY})
@@ -175,7 +175,7 @@ async def _once(job: _Job) -> None:
     key, api = api_key(job.campaign, job.options), job.campaign.api
     with open_reader(job.path) as reader:
         record = reader.campaign(job.name)
-        job.chosen = finished_calls(reader, record, job.conditions)
+        job.chosen = list(finished_calls(reader, record, job.conditions))
         account = account_of(key, api.base_url, reader.one("meta", key="workspace")[0])
         before = next(reader.rows("last_account", campaign=record.id), (None,))[0]
         latest = reader.rows("calls_of_account", account=before, limit=ASKED_FOR)
@@ -219,11 +219,10 @@ async def _fetch(
 
 def _write_tables(job: _Job, record: CampaignRecord) -> None:
     with open_reader(job.path) as reader:
-        calls = finished_calls(reader, record)
-    chosen = {call.id: None for call in job.chosen}
-    write_listing(job.shelf.root, calls, chosen, job.kinds, job.manifest)
-    if any(entry.kind is Kind.SUMMARY for entry in job.manifest.entries.values()):
-        write_summaries(job.shelf.root, calls, job.manifest)
+        chosen = {call.id for call in job.chosen}
+        write_listing(job.shelf.root, finished_calls(reader, record), chosen, job.kinds, job.manifest)
+        if any(entry.kind is Kind.SUMMARY for entry in job.manifest.entries.values()):
+            write_summaries(job.shelf.root, finished_calls(reader, record), job.manifest)
 
 
 def _tell(job: _Job) -> int:

@@ -143,8 +143,8 @@ class Fetcher:
             except (DialingFirst, NothingLeft) as why:
                 self._stop(why)
                 return
-            except DialerError as error:
-                self._stop(error)
+            except (DialerError, OSError) as error:
+                self._stop(error if isinstance(error, DialerError) else self._unwritable(error))
                 self._scope.cancel()
             except NotNow as why:
                 self._silent += 1
@@ -152,6 +152,9 @@ class Fetcher:
                     self._stop(why)
             self._done += 1
             self.teller.progress(self._done, of)
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"cannot write to {self.shelf.root}: {error.strerror or error}; mend that and go on")
 
     def _stop(self, why: Exception) -> None:
         """No further errand is begun. The first reason is the one that is told."""
@@ -243,8 +246,6 @@ class Fetcher:
             except NoAnswer:
                 if tried < TRIES:
                     await anyio.sleep(_pause_s(tried))
-            except OSError as error:
-                raise UserError(f"cannot write to {self.shelf.root}: {error.strerror}; mend that and go on") from None
         raise NotNow(f"the recordings' host gives no answer, after {TRIES} tries each")
 
     # --- one request ------------------------------------------------------------------------------------------------

@@ -41,17 +41,19 @@ class FinishedCall:
         return self.disposition not in _SILENT or bool(self.duration_s)
 
 
+def check(record: CampaignRecord, conditions: Sequence[Condition]) -> None:
+    """Raise :class:`~dialer.core.errors.UserError` where a condition names a column that is not there."""
+    check_columns(conditions, (*COLUMNS, *(name for name in record.columns if name not in COLUMNS)))
+
+
 def finished_calls(
     reader: LedgerReader, record: CampaignRecord, conditions: Sequence[Condition] = ()
-) -> list[FinishedCall]:
-    """The finished calls that fit all conditions, in the order in which they were made."""
-    check_columns(conditions, (*COLUMNS, *(name for name in record.columns if name not in COLUMNS)))
+) -> Iterator[FinishedCall]:
+    """The finished calls that fit all conditions, one after the other, in the order in which they were made."""
     theirs = any(condition.column not in COLUMNS for condition in conditions)
-    return [
-        _call(row)
-        for row, cells in _rows(reader, record)
-        if not conditions or _fits(row, json.loads(cells) if theirs else {}, conditions)
-    ]
+    for row, cells in _rows(reader, record):
+        if not conditions or _fits(row, json.loads(cells) if theirs else {}, conditions):
+            yield _call(row)
 
 
 def _rows(reader: LedgerReader, record: CampaignRecord) -> Iterator[tuple[dict[str, Any], str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +35,7 @@ def standing(manifest: Manifest, call: FinishedCall, kind: Kind) -> Entry:
 
 
 def write_listing(
-    root: Path, calls: Iterable[FinishedCall], chosen: Mapping[str, object], kinds: frozenset[Kind], manifest: Manifest
+    root: Path, calls: Iterable[FinishedCall], chosen: Container[str], kinds: frozenset[Kind], manifest: Manifest
 ) -> None:
     """Write ``fetched.csv``: a row for each call and kind that was ever asked for, or is asked for now (``chosen``)."""
 

@@ -83,9 +83,10 @@ class Manifest:
 
     def add(self, *entries: Entry) -> None:
         """Remember; durable when it returns. Raises :class:`~dialer.core.errors.UserError` where the disk is full."""
-        text = "".join(json.dumps(_as_json(entry)) + "\n" for entry in entries)
+        data = "".join(json.dumps(_as_json(entry)) + "\n" for entry in entries).encode()
         try:
-            os.write(self._file, text.encode())
+            while data:
+                data = data[os.write(self._file, data) :]
             os.fsync(self._file)
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror}; mend that and go on") from None

@@ -7,7 +7,9 @@ exchanges the campaign file in the ledger for one with other faults. The ledger 
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -305,6 +307,38 @@ def test_the_words_of_another_call_are_not_taken_for_this_ones(home: Path, run: 
     done = run("fetch", "spring")
     assert "refused: 4 transcripts, 4 summaries (8: the answer is about another call)" in done.stdout
     assert _files(home, "transcripts") == []
+
+
+def test_a_place_that_cannot_be_written_is_one_line_and_nothing_half_stays(
+    home: Path, run: Callable[..., Done]
+) -> None:
+    out = home / "reports" / "spring"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "transcripts").symlink_to("/tmp")  # noqa: S108  # nothing goes there
+    done = run("fetch", "spring", "--transcripts")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "leads elsewhere" in done.stderr
+    (out / "transcripts").unlink()
+    (out / "transcripts").write_text("in the way")
+    done = run("fetch", "spring", "--transcripts")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["--transcripts", "--recordings"])
+def test_a_full_disk_is_one_line_and_the_next_start_goes_on(
+    home: Path, run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    with monkeypatch.context() as narrow:
+        narrow.setattr("dialer.fetching.shelf.Part.write", _no_room)
+        done = run("fetch", "spring", kind)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "No space left" in done.stderr
+    assert not _files(home, kind[2:])
+    assert f"fetched: 4 {kind[2:]}" in run("fetch", "spring", kind).stdout
+
+
+def _no_room(_part: object, _data: bytes) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 # --- budget and runs ------------------------------------------------------------------------------------------------
