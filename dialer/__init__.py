@@ -15,9 +15,10 @@ floor  rooms
 4      ``core.switchboard`` ``core.revision``
 5      ``client`` · ``ledger``
 6      ``intake`` · ``reports`` · ``runner`` · ``rehearsal`` (the sandbox)
-7      ``commands``
-8      ``cli``
-9      ``dialer`` itself: the front door for notebooks
+7      ``fetching``
+8      ``commands`` · ``arguments``
+9      ``cli``
+10     ``dialer`` itself: the front door for notebooks
 ====== ==============================================================================================
 """
 

@@ -300,9 +300,14 @@ class CallsClient:
         key = self._key.get_secret_value()
         if len(key) >= KEY_LEAST:
             text = text.replace(key, "***")
-        text = _NUMBER.sub(_masked, text)
-        text = re.sub(r"[^\x20-\x7e\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufffd]+", " ", text)
-        return text.strip()[:MESSAGE_MOST]
+        return tidy(text)
+
+
+def tidy(text: str) -> str:
+    """Text from outside, fit for a log: one printable line, bounded, without numbers to call."""
+    text = _NUMBER.sub(_masked, text)
+    text = re.sub(r"[^\x20-\x7e\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff\uf900-\ufffd]+", " ", text)
+    return text.strip()[:MESSAGE_MOST]
 
 
 def _over_the_network() -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:

@@ -76,17 +76,21 @@ class OneShotTransport(httpx.AsyncBaseTransport):
         port = url.port or (443 if url.scheme == "https" else 80)
         try:
             with anyio.fail_after(timeout_s):
-                if url.scheme == "http":
-                    return await anyio.connect_tcp(url.host, port)
-                return await anyio.connect_tcp(
-                    url.host, port, ssl_context=self._verify, tls_standard_compatible=False, tls_hostname=url.host
-                )
+                return await self._dial(url, url.host, port)
         except TimeoutError as error:
             raise httpx.ConnectTimeout("no connection in time") from error
         except (OSError, ssl.SSLError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
             raise httpx.ConnectError(str(error) or "the connection was closed at once") from error
         except (OverflowError, UnicodeError, ExceptionGroup) as error:  # a port beyond 65535, a name that is none
             raise httpx.ConnectError("no such address") from error
+
+    async def _dial(self, url: httpx.URL, host: str, port: int) -> ByteStream:
+        """Connect to ``host``; a certificate must be that of the host in the URL."""
+        if url.scheme == "http":
+            return await anyio.connect_tcp(host, port)
+        return await anyio.connect_tcp(
+            host, port, ssl_context=self._verify, tls_standard_compatible=False, tls_hostname=url.host
+        )
 
 
 class _Connection(httpx.AsyncByteStream):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
 
-from dialer.core.campaign import Campaign
+from dialer.core.campaign import Api, Campaign
 from dialer.core.errors import UserError
 from dialer.rehearsal.answers import SandboxRules
 
@@ -50,11 +50,16 @@ def ledger_path(options: Options) -> Path:
 
 
 def api_key(campaign: Campaign, options: Options) -> SecretStr:
+    """The API key for a campaign. See :func:`key_for`."""
+    return key_for(campaign.api, options)
+
+
+def key_for(api: Api, options: Options) -> SecretStr:
     """The API key from the file or the environment. A server on this machine is content with any."""
     if options.api_key_file is not None:
         return _key_in(options.api_key_file)
     key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key and campaign.api.is_loopback:
+    if not key and api.is_loopback:
         key = "rehearsal"
     if not key:
         raise UserError(f"no API key: set {KEY_VARIABLE} or name a file with --api-key-file")

@@ -18,6 +18,8 @@
           - ContactNever         this contact can never be called
           - MendCampaign         agent, key or address are wrong: nothing can go on
           - Gone                 the call or its recording does not exist
+          - Unfit                a recording's address, or what lies there, is nothing that may be fetched
+          - Expired              a recording's address is no longer good; a new one may be
 """
 
 from __future__ import annotations
@@ -124,6 +126,14 @@ class MendCampaign(Refused):
 
 class Gone(Refused):
     """The call, its recording or its transcript does not exist (any more)."""
+
+
+class Unfit(Refused):
+    """Our own rules say no: to a recording's address, or to what lies there. Nothing of it is kept."""
+
+
+class Expired(Refused):
+    """A recording's temporary address is no longer good: ask the API for another."""
 
 
 NO_SLOTS: Final = "no_available_slots"

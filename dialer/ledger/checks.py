@@ -7,8 +7,6 @@ them is wrong.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import sqlite3
 import stat
@@ -24,6 +22,7 @@ from dialer.core.lifecycle import DUE_LEADS, LeadState
 from dialer.ledger.ballast import SIZE_BYTES, Ballast
 from dialer.ledger.filesystem import is_network, type_of
 from dialer.ledger.journal import Entry, JournalBroken, journal_workspace, person_of, read_journal
+from dialer.ledger.lock import holder_of
 from dialer.ledger.reading import LedgerReader, open_reader
 from dialer.ledger.rebuild import read_story
 from dialer.ledger.replay import Replay, ReplayFailed
@@ -144,24 +143,9 @@ def _existing(path: Path) -> Path:
     return place
 
 
-def lock_holder(ledger: Path) -> str | None:
-    """The process that holds the ledger ("" where it cannot be told which), or None."""
-    try:
-        file = os.open(ledger.with_name(ledger.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go with the file, an instant later
-    except OSError:
-        return os.pread(file, 64, 0).decode(errors="replace").strip()
-    finally:
-        os.close(file)
-    return None
-
-
 def lock(ledger: Path) -> Finding:
     """Who holds the ledger."""
-    holder = lock_holder(ledger)
+    holder = holder_of(ledger)
     return ok("lock", "nobody holds the ledger") if holder is None else ok("lock", f"process {holder or '?'} holds it")
 
 
@@ -186,7 +170,7 @@ def is_anothers(path: Path) -> bool:
 
 def ledger(path: Path, *, held: bool | None = None) -> list[Finding]:
     """All checks of what the ledger and its journal hold. ``held``: whether a runner writes; None asks the lock."""
-    held = lock_holder(path) is not None if held is None else held
+    held = holder_of(path) is not None if held is None else held
     if not path.is_file() or not path.stat().st_size:
         if journal_path(path).exists():
             return [bad("ledger", f"{path} is gone, but its journal is there", f"{RECOVER}")]

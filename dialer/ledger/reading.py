@@ -41,6 +41,11 @@ class LedgerReader:
         """The first row of a named statement."""
         return next(self.rows(name, **values))
 
+    def version(self) -> int:
+        """The version of the ledger's schema."""
+        with plain_errors(self._path):
+            return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
     def campaign_names(self) -> list[str]:
         """All campaigns, the oldest first."""
         return [name for (name,) in self.rows("campaigns")]

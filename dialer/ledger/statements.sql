@@ -500,3 +500,33 @@ SELECT agent_id, disposition, duration_s, cost FROM attempt WHERE campaign_id = 
 
 -- :name lead_states
 SELECT phone, state FROM lead WHERE campaign_id = :campaign;
+
+-- :name unspend
+UPDATE spent SET requests = max(requests - :requests, 0) WHERE account = :account AND day = :day;
+
+-- :name due_before
+SELECT count(*) FROM (
+    SELECT 1 FROM json_each(:campaigns) AS said
+    CROSS JOIN lead ON lead.campaign_id = said.value AND lead.state = 'waiting' AND lead.due_at < :until
+    UNION ALL
+    SELECT 1 FROM json_each(:campaigns) AS said
+    CROSS JOIN lead ON lead.campaign_id = said.value AND lead.state = 'queued' AND lead.due_at < :until
+    UNION ALL
+    SELECT 1 FROM json_each(:campaigns) AS said
+    CROSS JOIN attempt ON attempt.campaign_id = said.value AND attempt.state IN ('intended', 'placed', 'uncertain')
+    LIMIT :most);
+
+-- :name campaign_sources
+SELECT id, source FROM campaign ORDER BY id;
+
+-- :name finished_calls
+SELECT attempt.call_id, attempt.phone, attempt.agent_id, attempt.disposition, attempt.status, attempt.number,
+       attempt.intended_at, attempt.placed_at, attempt.created_at, attempt.ended_at,
+       attempt.duration_s, attempt.sentiment, attempt.cost,
+       lead.state, lead.attempts, contact.row_number, contact.cells
+FROM attempt JOIN lead ON lead.id = attempt.lead_id JOIN contact ON contact.id = attempt.lead_id
+WHERE attempt.campaign_id = :campaign AND attempt.state = 'ended' ORDER BY attempt.id;
+
+-- :name campaign_of_call
+SELECT campaign.name, attempt.phone, attempt.agent_id, attempt.disposition, attempt.duration_s, attempt.created_at
+FROM attempt JOIN campaign ON campaign.id = attempt.campaign_id WHERE attempt.call_id = :call;

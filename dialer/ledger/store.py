@@ -59,9 +59,10 @@ class Store(Protocol):
 class DiskStore:
     """A ledger in a file. Implements :class:`Store`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, brief: bool = False) -> None:
+        """``brief``: the lock will be held for an instant only."""
         self.path = path
-        self._lock = WriterLock(path)
+        self._lock = WriterLock(path, brief=brief)
         self._ballast = Ballast(path)
 
     @property

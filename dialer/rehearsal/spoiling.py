@@ -20,6 +20,11 @@ from dialer.rehearsal.exchange import PretendCall, refused
 
 WEB_PAGE: Final = b"<!DOCTYPE html><html><title>Welcome</title><body>Please sign in to this network.</body></html>"
 _ELSEWHERE: Final = "http://169.254.169.254/"
+HOSTILE: Final = (
+    '=HYPERLINK("http://a.invalid") </td><script>alert(1)</script> '
+    "\x1b]0;gone\x07\x1b[2J\r\x9b31m \u202egnp.exe\u2069 \x00"
+)
+"""What somebody may say to be a nuisance to whoever reads it."""
 _ABROAD: Final = timezone(timedelta(hours=5, minutes=30))
 _BOMB_BLOCKS: Final = 256
 _DEEP: Final = 1_000_000
@@ -75,6 +80,8 @@ def instead(name: str, asked: Asked, rules: SandboxRules) -> Answer:
         return _redirect(name.removeprefix("redirect_"), asked)
     if name.startswith("retry_after_"):
         return _busy(name.removeprefix("retry_after_"), asked, rules)
+    if name == "recording_redirect":
+        return _answer(302, b"", "text/plain", asked.now, location=_ELSEWHERE)
     if name in {"html_200_before", "recording_html"}:
         return _answer(200, WEB_PAGE, "text/html", asked.now)
     if name in {"recording_404", "recording_expired"}:
@@ -159,6 +166,7 @@ def said_otherwise(name: str, body: JsonObject, *, others: list[PretendCall], as
     data, meta = body.get("data"), body.get("meta")
     if isinstance(data, dict):
         _other_ident(name, data, others)
+        _other_words(name, data)
         for field in ("url", "recording_url"):
             if name.startswith("recording_") and data.get(field):
                 data[field] = _other_place(name, str(data[field]))
@@ -179,6 +187,14 @@ def _other_ident(name: str, data: JsonObject, others: list[PretendCall]) -> None
         data["id"] = others[0 if name == "other_id" else -1].id
     elif name == "other_call" and others:
         data |= {"id": others[0].id, "phone_number": others[0].phone, "agent_id": others[0].agent_id}
+
+
+def _other_words(name: str, data: JsonObject) -> None:
+    if name == "other_transcript":
+        data["call_id"] = "call_nobody"
+    if name == "hostile_words":
+        turns = data.get("transcript") or []
+        data |= {"transcript": [turn | {"speaker": HOSTILE, "text": HOSTILE} for turn in turns], "summary": HOSTILE}
 
 
 def _other_place(name: str, url: str) -> str:
@@ -269,6 +285,7 @@ def _bomb() -> bytes:
 _SPOILERS: Final[dict[str, Callable[[Answer], Answer]]] = {
     "truncated_json": lambda answer: answer.with_body(answer.body[: len(answer.body) // 2]),
     "html_200": lambda answer: replace(answer.with_body(WEB_PAGE, "text/html"), status=200),
+    "recording_octets": lambda answer: answer.with_header("content-type", "application/octet-stream"),
     "wrong_type": lambda answer: answer.with_header("content-type", "text/plain"),
     "deep_json": lambda answer: answer.with_body(b'{"data":' + b"[" * _DEEP + b"]" * _DEEP + b"}"),
     "nan_json": _not_a_number,

@@ -113,6 +113,7 @@ class Wire:
             "slow_body": self._drip_body,
             "huge_body": partial(self._go_on, length=_HUGE),
             "recording_huge": partial(self._go_on, length=_RECORDING),
+            "recording_endless": partial(self._go_on, length=None),
         }
 
     # --- connections ------------------------------------------------------------------------------------------------
@@ -389,8 +390,9 @@ class Wire:
             await anyio.sleep(self._rules.drip)
 
     @staticmethod
-    async def _go_on(line: Line, answer: Answer, *, length: int) -> None:
-        await line.send(_head(answer.with_header("content-length", str(length))) + answer.body[:-1])
+    async def _go_on(line: Line, answer: Answer, *, length: int | None) -> None:
+        said = None if length is None else str(length)
+        await line.send(_head(answer.with_header("content-length", said)) + answer.body[:-1])
         chunk = b" " * 65_536
         for _ in range(_HUGE // len(chunk)):
             await line.send(chunk)

@@ -106,8 +106,8 @@ MUTANTS = (
         (
             (
                 "dialer/ledger/lock.py",
-                "            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-                "            pass",
+                "        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+                "        pass",
             ),
         ),
         ("tests/ledger/test_sqlite.py",),

@@ -35,6 +35,7 @@ from dialer.rehearsal.exchange import Exchange
 from dialer.rehearsal.faults import FAULTS, Plan, Tally, parse
 from dialer.rehearsal.sandbox import Sandbox
 from dialer.rehearsal.server import address, embedded, listen
+from dialer.rehearsal.spoiling import HOSTILE
 from dialer.rehearsal.store import CallStore
 from dialer.rehearsal.wire import Wire
 from tests.support.processes import DIALER, environment, sandbox_process
@@ -664,6 +665,8 @@ def test_several_faults_hold_at_once() -> None:
         ("recording_404", 404, "text/plain"),
         ("recording_expired", 410, "text/plain"),
         ("recording_html", 200, "text/html"),
+        ("recording_redirect", 302, "text/plain"),
+        ("recording_octets", 200, "application/octet-stream"),
     ],
 )
 def test_a_recording_that_is_promised_does_not_play(name: str, status: int, kind: str) -> None:
@@ -689,6 +692,32 @@ def test_a_recording_that_is_huge_goes_on_until_whoever_asked_goes() -> None:
 
     length, got = rehearse({"recording_huge": 1}, play)
     assert (length, got > 2**23) == (5 * 2**30, True)
+
+
+def test_a_recording_without_a_length_goes_on_as_well() -> None:
+    async def play(day: Day) -> tuple[str | None, int]:
+        found = await day.client.get_recording(await day.finished())
+        got = 0
+        async with httpx.AsyncClient(trust_env=False) as http, http.stream("GET", found.url) as answer:
+            async for chunk in answer.aiter_raw():
+                got += len(chunk)
+                if got > 2**23:
+                    break
+            return answer.headers.get("content-length"), got
+
+    length, got = rehearse({"recording_endless": 1}, play)
+    assert (length, got > 2**23) == (None, True)
+
+
+def test_words_may_be_hostile_or_those_of_another_call() -> None:
+    async def play(day: Day) -> None:
+        ident = await day.finished()
+        found = await day.client.get_transcript(ident)
+        assert {turn.text for turn in found.transcript} | {turn.speaker for turn in found.transcript} == {HOSTILE}
+        assert found.summary == HOSTILE
+        assert (await day.client.get_transcript(ident)).call_id == "call_nobody"
+
+    rehearse({"hostile_words": "@1", "other_transcript": "@2"}, play)
 
 
 @pytest.mark.parametrize(
