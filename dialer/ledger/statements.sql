@@ -375,3 +375,25 @@ SELECT agent_id, disposition, duration_s, cost FROM attempt WHERE campaign_id = 
 
 -- :name lead_states
 SELECT phone, state FROM lead WHERE campaign_id = :campaign;
+
+-- :name page_totals
+SELECT count(*), coalesce(sum(state = 'unresolved'), 0) FROM lead WHERE campaign_id = :campaign;
+
+-- :name page_unresolved
+SELECT id FROM lead WHERE campaign_id = :campaign AND state = 'unresolved' ORDER BY id;
+
+-- :name page_others
+SELECT id FROM lead WHERE campaign_id = :campaign AND state <> 'unresolved' ORDER BY id;
+
+-- :name page_contacts
+SELECT contact.row_number, contact.first_name, contact.last_name, lead.phone, lead.state, lead.disposition, lead.attempts,
+       CAST(last.intended_at AS INTEGER),
+       CASE WHEN lead.state IN ('queued', 'waiting') AND lead.attempts > 0 THEN CAST(lead.due_at AS INTEGER) END,
+       last.duration_s,
+       (SELECT round(sum(cost), 6) FROM attempt WHERE lead_id = lead.id),
+       last.agent_id, lead.reason, last.code, last.reason
+FROM lead JOIN contact ON contact.id = lead.id
+LEFT JOIN attempt AS last ON last.id = (
+    SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1)
+WHERE lead.campaign_id = :campaign AND lead.id IN (SELECT value FROM json_each(:ids))
+ORDER BY contact.file, contact.row_number;

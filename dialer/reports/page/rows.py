@@ -1,0 +1,122 @@
+"""The contacts that travel inside the page: all of them, or a sample, packed so that no parser of HTML sees their text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import Final
+
+from dialer.ledger import CampaignRecord
+from dialer.ledger.reading import LedgerReader
+from dialer.reports.page.words import masked, shown, without_numbers
+
+MOST_ROWS: Final = 100_000
+COLUMNS: Final = (
+    "row",
+    "name",
+    "phone",
+    "state",
+    "disposition",
+    "attempts",
+    "agent",
+    "last_at",
+    "next_at",
+    "duration_s",
+    "cost",
+    "note",
+)
+"""What a packed row holds, in this order. Times are whole UTC seconds."""
+_CHUNK: Final = 48 * 1024
+"""A multiple of three: base64 of the pieces is base64 of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which contacts the page holds: ``ids`` of ``total``; ``unresolved`` of them were taken without drawing."""
+
+    ids: list[int]
+    total: int
+    unresolved: int
+
+    @property
+    def is_sample(self) -> bool:
+        """Some contacts stay out."""
+        return len(self.ids) < self.total
+
+
+def choose(reader: LedgerReader, record: CampaignRecord, most: int = MOST_ROWS) -> Choice:
+    """All contacts of a campaign, or ``most`` of them: first the unresolved, then others drawn with equal chances.
+
+    The draw is seeded with the campaign's name: the same ledger gives the same page.
+    """
+    ((total, doubts),) = reader.rows("page_totals", campaign=record.id)
+    unresolved = [lead for (lead,) in islice(reader.rows("page_unresolved", campaign=record.id), most)]
+    others = (lead for (lead,) in reader.rows("page_others", campaign=record.id))
+    drawn = _drawn(others, total - doubts, most - len(unresolved), Random(record.name))
+    return Choice(sorted([*unresolved, *drawn]), total, len(unresolved))
+
+
+def _drawn(ids: Iterable[int], count: int, most: int, chance: Random) -> Iterable[int]:
+    """``most`` of ``count`` ids, each with the same chance; only what was drawn is held."""
+    if count <= most:
+        return ids
+    places = sorted(chance.sample(range(count), most))
+    steps = (place - before - 1 for place, before in zip(places, [-1, *places], strict=False))
+    walk = iter(ids)
+    return (next(islice(walk, step, None)) for step in steps)
+
+
+def packed(reader: LedgerReader, record: CampaignRecord, choice: Choice, *, mask: bool = False) -> Iterator[str]:
+    """The rows of ``choice`` as JSON lists (:data:`COLUMNS`), gzipped, in base64: in pieces, never whole in memory."""
+    found = reader.rows("page_contacts", campaign=record.id, ids=json.dumps(choice.ids))
+    return _base64(_gzip(_json(found, mask=mask)))
+
+
+def _json(found: Iterable[tuple[object, ...]], *, mask: bool) -> Iterator[str]:
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    opening = "["
+    for row, first, last, phone, *middle, agent, lead_reason, code, reason in found:
+        note = shown(str(lead_reason or reason or code))
+        name = shown(f"{first or ''} {last or ''}".strip())
+        number = masked(str(phone)) if mask else phone
+        state, disposition, attempts, last_at, next_at, duration, cost = middle
+        yield opening + encode(
+            [
+                row,
+                without_numbers(name) if mask else name,
+                number,
+                state,
+                disposition,
+                attempts,
+                shown(str(agent or "")),
+                last_at,
+                next_at,
+                duration,
+                cost,
+                without_numbers(note) if mask else note,
+            ]
+        )
+        opening = ","
+    yield "[]" if opening == "[" else "]"
+
+
+def _gzip(texts: Iterable[str]) -> Iterator[bytes]:
+    squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)
+    for text in texts:
+        yield squeeze.compress(text.encode())
+    yield squeeze.flush()
+
+
+def _base64(pieces: Iterable[bytes]) -> Iterator[str]:
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= _CHUNK:
+            yield base64.b64encode(held[:_CHUNK]).decode()
+            del held[:_CHUNK]
+    yield base64.b64encode(held).decode()
