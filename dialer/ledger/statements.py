@@ -6,17 +6,19 @@ from functools import cache
 from importlib.resources import files
 
 _MARK = "-- :name "
+_FILES = ("statements.sql", "figures.sql")
 
 
 @cache
 def statements() -> dict[str, str]:
-    """All statements of ``statements.sql`` by name."""
-    text = files("dialer.ledger").joinpath("statements.sql").read_text("utf-8")
+    """All statements of :data:`_FILES` by name."""
     found: dict[str, str] = {}
-    for chunk in text.split(_MARK)[1:]:
-        name, _, sql = chunk.partition("\n")
-        assert name.strip() not in found, name
-        found[name.strip()] = sql.strip()
+    for file in _FILES:
+        text = files("dialer.ledger").joinpath(file).read_text("utf-8")
+        for chunk in text.split(_MARK)[1:]:
+            name, _, sql = chunk.partition("\n")
+            assert name.strip() not in found, name
+            found[name.strip()] = sql.strip()
     return found
 
 
