@@ -9,7 +9,7 @@ from pathlib import Path
 from dialer.commands.common import Options, ledger_path
 from dialer.core.errors import ExitCode
 from dialer.ledger.reading import open_reader
-from dialer.reports import write_reports
+from dialer.reports import PAGE, write_reports
 
 
 def report(name: str, out: Path | None, options: Options) -> int:
@@ -18,5 +18,6 @@ def report(name: str, out: Path | None, options: Options) -> int:
         written = write_reports(reader, name, out or Path("reports") / name, time.time())
     for file, rows in written.rows.items():
         sys.stdout.write(f"{written.directory / file}  {rows} rows\n")
-    sys.stdout.write(f"{written.directory / 'summary.json'}\n")
+    for file in ("summary.json", PAGE):
+        sys.stdout.write(f"{written.directory / file}\n")
     return ExitCode.DONE

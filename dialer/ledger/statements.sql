@@ -397,3 +397,7 @@ LEFT JOIN attempt AS last ON last.id = (
     SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1)
 WHERE lead.campaign_id = :campaign AND lead.id IN (SELECT value FROM json_each(:ids))
 ORDER BY contact.file, contact.row_number;
+
+-- :name page_people
+SELECT lead.id, contact.first_name, contact.last_name, lead.phone FROM lead JOIN contact ON contact.id = lead.id
+WHERE lead.id IN (SELECT value FROM json_each(:ids));

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from dialer.ledger.reading import LedgerReader
 from dialer.reports.files import make_private_dir, write_csv, write_text
+from dialer.reports.page import write_page
 from dialer.reports.summary import summarise, summary_json
 from dialer.reports.tables import attempts, outcomes, rejected, retry_queue
+
+PAGE: Final = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +36,7 @@ def write_reports(reader: LedgerReader, name: str, directory: Path, now: float) 
     rows = {
         file: write_csv(directory / file, table.columns, table.rows, table.phones) for file, table in tables.items()
     }
-    write_text(directory / "summary.json", summary_json(summarise(reader, record, now)))
+    summary = summarise(reader, record, now)
+    write_text(directory / "summary.json", summary_json(summary))
+    write_page(reader, record, summary, directory / PAGE)
     return Written(directory, rows)

@@ -45,7 +45,8 @@ class Doubt:
     """An unresolved contact in plain words."""
 
     who: str
-    what: str
+    known: str
+    to_do: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The contacts that travel inside the page: all of them, or a sample, packed so that no parser of HTML sees their text."""
+"""The contacts inside the page: all of them, or a sample, packed so that no parser of HTML sees their text."""
 
 from __future__ import annotations
 

@@ -6,20 +6,20 @@
   const said = JSON.parse(document.getElementById("drawn").textContent).words;
   const two = (number) => String(number).padStart(2, "0");
   const moment = (at) => at === null ? "" : new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ");
-  const seconds = (length) => length === null ? "" : `${Math.floor(length / 60)}:${two(Math.round(length) % 60)}`;
+  const seconds = (length) => length === null ? "" : `${Math.floor(Math.round(length) / 60)}:${two(Math.round(length) % 60)}`;
   const plain = (value) => value === null ? "" : String(value);
   const outcome = (code) => code ? said.outcomes[code] ?? code : "";
   const COLUMNS = [
-    { key: "row", title: "Row", words: plain, type: "num", first: "asc", number: true },
+    { key: "row", title: "Row", words: plain, type: "num", number: true },
     { key: "name", title: "Name", words: plain, type: "string" },
     { key: "phone", title: "Phone", words: plain, type: "string" },
     { key: "state", title: "State", words: plain, type: "string" },
     { key: "disposition", title: "Outcome", words: outcome, type: "string" },
-    { key: "attempts", title: "Attempts", words: plain, type: "num", number: true },
+    { key: "attempts", title: "Tries", words: plain, type: "num", number: true },
     { key: "agent", title: "Agent", words: plain, type: "string" },
-    { key: "last_at", title: "Last attempt (UTC)", words: moment, type: "num" },
-    { key: "next_at", title: "Next attempt (UTC)", words: moment, type: "num" },
-    { key: "duration_s", title: "Length (min:s)", words: seconds, type: "num", number: true },
+    { key: "last_at", title: "Last (UTC)", words: moment, type: "num" },
+    { key: "next_at", title: "Next (UTC)", words: moment, type: "num" },
+    { key: "duration_s", title: "Length", words: seconds, type: "num", number: true },
     { key: "cost", title: "Cost", words: plain, type: "num", number: true },
     { key: "note", title: "Why", words: plain, type: "string" },
   ];
@@ -53,9 +53,10 @@
         cell.dataset.key = of.key;
         cell.textContent = of.words(row[index]);
         if (of.key === "disposition" && row[index]) {
-          const swatch = document.createElement("span");
+          const swatch = document.createElement("span"), both = document.createElement("span");
           swatch.className = `swatch ${row[index] in said.outcomes ? row[index] : "quiet"}`;
-          cell.prepend(swatch);
+          both.append(swatch, ...cell.childNodes);
+          cell.replaceChildren(both);
         }
       },
     };
@@ -85,7 +86,7 @@
   try {
     const rows = await unpack();
     const table = new DataTable(element, {
-      data: rows, columns: COLUMNS.map(column), deferRender: true, autoWidth: false, order: [[0, "asc"]], pageLength: 25,
+      data: rows, columns: COLUMNS.map(column), deferRender: true, autoWidth: false, order: [[0, "asc"]], pageLength: matchMedia("(max-width: 48rem)").matches ? 10 : 25,
       lengthMenu: [10, 25, 100, 500],
       layout: { topStart: null, topEnd: null, bottomStart: ["info", "pageLength"], bottomEnd: { paging: { firstLast: false } } },
       language: { info: "_START_ to _END_ of _TOTAL_ contacts", infoEmpty: "No contacts", infoFiltered: "(of _MAX_)", lengthMenu: "_MENU_ a page",
@@ -93,6 +94,8 @@
         paginate: { previous: "Back", next: "Next" } },
     });
     wire(table, rows);
+    const frame = element.parentElement;  // it scrolls where the table is wider than the screen
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "region", "aria-label": "Contacts" })) frame.setAttribute(name, value);
     loading.hidden = true;
     element.dataset.ready = "1";
   } catch (fault) {

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 SAID_OF_STATES: Final = {
-    "queued": "not called yet",
+    "reached": "reached",
     "dialing": "on the line now",
     "waiting": "waiting for the next attempt",
-    "reached": "reached",
-    "exhausted": "tried, not reached",
+    "queued": "not called yet",
+    "exhausted": "tried without reaching them",
     "rejected": "refused by the API",
-    "unresolved": "nobody can tell",
+    "unresolved": "unresolved",
     "suppressed": "must not be called",
     "cancelled": "gone from the list",
 }
@@ -30,6 +30,7 @@ SAID_OF_OUTCOMES: Final = {
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _JOINS: Final = frozenset("\u200c\u200d")
 """They join or part letters (Persian, emoji) and turn nothing around."""
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _NUMBER: Final = re.compile(r"\+?\d(?:[ ()./\-]{0,3}\d){6,}")
 
 
@@ -86,6 +87,11 @@ def moment(at: float | None) -> str:
 def moment_iso(text: str | None) -> str:
     """The same of ISO 8601."""
     return "" if not text else moment(datetime.fromisoformat(text).timestamp())
+
+
+def moments_in(text: str) -> str:
+    """A sentence whose moments of ISO 8601 are written like all others of the page."""
+    return _MOMENT.sub(lambda found: f"{moment_iso(found[0])} UTC", text)
 
 
 def length(seconds: float) -> str:
