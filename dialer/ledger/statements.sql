@@ -390,10 +390,10 @@ SELECT contact.row_number, contact.first_name, contact.last_name, lead.phone, le
        CAST(last.intended_at AS INTEGER),
        CASE WHEN lead.state IN ('queued', 'waiting') AND lead.attempts > 0 THEN CAST(lead.due_at AS INTEGER) END,
        last.duration_s,
-       (SELECT round(sum(cost), 6) FROM attempt WHERE lead_id = lead.id),
-       last.agent_id, lead.reason, last.code, last.reason
+       round(CASE WHEN lead.submissions > 1 THEN (SELECT sum(cost) FROM attempt WHERE lead_id = lead.id) ELSE last.cost END, 6),
+       last.agent_id, lead.reason, last.reason, last.code
 FROM lead JOIN contact ON contact.id = lead.id
-LEFT JOIN attempt AS last ON last.id = (
+LEFT JOIN attempt AS last ON lead.submissions > 0 AND last.id = (
     SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1)
 WHERE lead.campaign_id = :campaign AND lead.id IN (SELECT value FROM json_each(:ids))
 ORDER BY contact.file, contact.row_number;

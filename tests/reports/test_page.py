@@ -121,7 +121,7 @@ def test_unresolved_contacts_stand_before_every_figure(tmp_path: Path) -> None:
 
 def test_a_campaigns_name_is_quoted_in_commands() -> None:
     states = dict.fromkeys(("queued", "waiting", "dialing", "exhausted"), 0) | {"unresolved": 1}
-    summary = {"campaign": "a b'; rm -rf", "contacts": {"by_state": states}, "rows": {"rejected": 0}}
+    summary = {"campaign": "a b'; rm -rf", "contacts": {"by_state": states}, "rows": {"rejected": 0, "contacts": 1}}
     assert story.steps(summary)[0].command == """dialer resolve 'a b'"'"'; rm -rf' --look"""
 
 

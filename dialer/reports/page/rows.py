@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
@@ -31,6 +31,7 @@ COLUMNS: Final = (
     "note",
 )
 """What a packed row holds, in this order. Times are whole UTC seconds."""
+_BATCH: Final = 500
 _CHUNK: Final = 48 * 1024
 """A multiple of three: base64 of the pieces is base64 of the whole."""
 
@@ -77,36 +78,25 @@ def packed(reader: LedgerReader, record: CampaignRecord, choice: Choice, *, mask
     return _base64(_gzip(_json(found, mask=mask)))
 
 
-def _json(found: Iterable[tuple[object, ...]], *, mask: bool) -> Iterator[str]:
+def _json(found: Iterable[tuple[Any, ...]], *, mask: bool) -> Iterator[str]:
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    opening = "["
-    for row, first, last, phone, *middle, agent, lead_reason, code, reason in found:
-        note = shown(str(lead_reason or reason or code))
-        name = shown(f"{first or ''} {last or ''}".strip())
-        number = masked(str(phone)) if mask else phone
-        state, disposition, attempts, last_at, next_at, duration, cost = middle
-        yield opening + encode(
-            [
-                row,
-                without_numbers(name) if mask else name,
-                number,
-                state,
-                disposition,
-                attempts,
-                shown(str(agent or "")),
-                last_at,
-                next_at,
-                duration,
-                cost,
-                without_numbers(note) if mask else note,
-            ]
-        )
+    opening, walk = "[", iter(found)
+    while some := list(islice(walk, _BATCH)):
+        yield opening + encode([_row(row, mask=mask) for row in some])[1:-1]
         opening = ","
     yield "[]" if opening == "[" else "]"
 
 
+def _row(found: tuple[Any, ...], *, mask: bool) -> list[Any]:
+    number, first, last, phone, state, disposition, attempts, last_at, next_at, length, cost, agent, *why = found
+    name, note = shown(f"{first or ''} {last or ''}".strip()), shown(next(filter(None, why), ""))
+    if mask:
+        name, phone, note = without_numbers(name), masked(phone), without_numbers(note)
+    return [number, name, phone, state, disposition, attempts, shown(agent), last_at, next_at, length, cost, note]
+
+
 def _gzip(texts: Iterable[str]) -> Iterator[bytes]:
-    squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)
+    squeeze = zlib.compressobj(5, zlib.DEFLATED, 31)
     for text in texts:
         yield squeeze.compress(text.encode())
     yield squeeze.flush()

@@ -98,6 +98,8 @@ def steps(summary: Json) -> list[Step]:
     if summary["rows"]["rejected"]:
         rows = plural(summary["rows"]["rejected"], "row")
         found.append(Step(f"Mend the {rows} in rejected.csv in the list, and run again: nobody is called twice.", ""))
+    if not summary["rows"]["contacts"]:
+        found.append(Step("Put people into the list, and run the campaign.", ""))
     return found or [Step("Nothing: there is no contact left to call.", "")]
 
 
