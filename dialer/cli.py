@@ -84,9 +84,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
 
             return status(arguments.name, options, as_json=arguments.json)
         case "report":
-            from dialer.commands.report import report
-
-            return report(arguments.name, arguments.out, options)
+            return _report(arguments, options)
         case "resolve":
             return _resolve(arguments, options)
         case "doctor":
@@ -115,6 +113,22 @@ def _init(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     return init(arguments.file, flags)
+
+
+def _report(arguments: argparse.Namespace, options: Options) -> int:
+    from dialer.commands.report import print_schema, report
+
+    if arguments.schema:
+        return print_schema()
+    if arguments.compare is not None:
+        from dialer.commands.compare import compare
+
+        return compare(arguments.name, tuple(arguments.compare), options, json_wanted=arguments.json)
+    if arguments.name is None:
+        raise UserError("report: which campaign? Name one (see: dialer status)")
+    if arguments.json:
+        raise UserError("report: --json goes with --compare; the figures of one campaign are in its summary.json")
+    return report(arguments.name, arguments.out, options)
 
 
 def _resolve(arguments: argparse.Namespace, options: Options) -> int:
@@ -223,9 +237,7 @@ def _add_commands(
     add = commands.add_parser("status", parents=[ledger], help="where a campaign stands")
     add.add_argument("name", nargs="?", metavar="NAME", help="the campaign's name (default: all)")
     add.add_argument("--json", action="store_true", help="as JSON")
-    add = commands.add_parser("report", parents=[ledger], help="write the reports")
-    add.add_argument("name", metavar="NAME", help="the campaign's name")
-    add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    _add_report(commands.add_parser("report", parents=[ledger], help="write the reports, or compare"))
     _add_resolve(commands.add_parser("resolve", parents=[ledger], help="unresolved contacts: look again, or mark"))
     _add_doctor(commands.add_parser("doctor", parents=[ledger], help="what is wrong with machine, key, ledger, clock"))
     _add_sandbox(commands.add_parser("sandbox", help="the pretend API over HTTP"))
@@ -259,6 +271,17 @@ def _add_check(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--max-rejected", type=_count_or_share, metavar="N|P%", help="exit with 2 when more rows are rejected, like 5%%"
     )
+
+
+def _add_report(add: argparse.ArgumentParser) -> None:
+    add.add_argument("name", nargs="?", metavar="NAME", help="the campaign's name")
+    add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    how = add.add_mutually_exclusive_group()
+    how.add_argument(
+        "--compare", nargs=2, metavar=("A", "B"), help="compare two campaigns, or two agents of NAME; writes nothing"
+    )
+    how.add_argument("--schema", action="store_true", help="print the JSON schema of summary.json")
+    add.add_argument("--json", action="store_true", help="the comparison as JSON")
 
 
 def _add_resolve(add: argparse.ArgumentParser) -> None:

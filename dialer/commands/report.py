@@ -10,6 +10,7 @@ from dialer.commands.common import Options, ledger_path
 from dialer.core.errors import ExitCode
 from dialer.ledger.reading import open_reader
 from dialer.reports import PAGE, write_reports
+from dialer.reports.summary import schema_json
 
 
 def report(name: str, out: Path | None, options: Options) -> int:
@@ -20,4 +21,10 @@ def report(name: str, out: Path | None, options: Options) -> int:
         sys.stdout.write(f"{written.directory / file}  {rows} rows\n")
     for file in ("summary.json", PAGE):
         sys.stdout.write(f"{written.directory / file}\n")
+    return ExitCode.DONE
+
+
+def print_schema() -> int:
+    """Print the JSON schema of ``summary.json``."""
+    sys.stdout.write(schema_json())
     return ExitCode.DONE

@@ -30,10 +30,11 @@ GROUP BY duration_s ORDER BY duration_s;
 SELECT state, coalesce(disposition, ''), attempts FROM lead WHERE campaign_id = :campaign;
 
 -- :name figures_doubts
-SELECT attempt.placed_at IS NOT NULL, lead.attempts = 1, lead.state = 'reached', count(*), count(DISTINCT lead.id)
+SELECT attempt.placed_at IS NOT NULL, lead.attempts = 1, lead.state = 'reached',
+       lead.state = 'dialing' AND attempt.state = 'uncertain', count(*), count(DISTINCT lead.id)
 FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('uncertain', 'lost')
-GROUP BY 1, 2, 3;
+GROUP BY 1, 2, 3, 4;
 
 -- :name figures_due_span
 SELECT min(due_at), max(due_at) FROM lead WHERE campaign_id = :campaign AND state = 'waiting' AND due_at > :now;
@@ -59,3 +60,49 @@ FROM lead JOIN contact ON contact.id = lead.id
 WHERE lead.campaign_id = :campaign
   AND (lead.state = 'unresolved' OR (lead.state = 'dialing' AND attempt.state = 'uncertain'))
 ORDER BY lead.state <> 'unresolved', attempt.intended_at, attempt.id LIMIT :most;
+
+-- A side of a comparison: a campaign, or one agent's part of it. The unit is the person: what one person's calls came to
+-- is added up first, since the calls of one person are alike.
+
+-- :name compare_side
+SELECT count(*), sum(rang), sum(rang * rang), sum(reached), sum(doubtful AND NOT reached), sum(doubts),
+       sum(ended), sum(ended * ended), sum(answered), sum(answered * answered), sum(ended * answered),
+       sum(machine), sum(machine * machine), sum(ended * machine),
+       sum(timed), sum(timed * timed), sum(talk_s), sum(talk_s * talk_s), sum(timed * talk_s),
+       sum(cost), sum(cost * cost), sum(cost * reached), sum(uncosted)
+FROM (SELECT count(*) AS rang,
+             sum(attempt.state = 'ended') AS ended,
+             sum(attempt.state = 'ended' AND attempt.disposition = 'completed') AS answered,
+             sum(attempt.state = 'ended' AND attempt.disposition = 'voicemail') AS machine,
+             sum(attempt.state = 'ended' AND attempt.disposition = 'completed' AND duration_s IS NOT NULL) AS timed,
+             coalesce(sum(duration_s) FILTER (WHERE attempt.state = 'ended' AND attempt.disposition = 'completed'), 0.0)
+                 AS talk_s,
+             coalesce(sum(cost), 0.0) AS cost,
+             sum(cost IS NULL AND attempt.state IN ('ended', 'lost', 'uncertain')) AS uncosted,
+             sum(attempt.state IN ('lost', 'uncertain')) AS doubts,
+             max(attempt.state IN ('lost', 'uncertain')) AS doubtful,
+             CASE WHEN :agent IS NULL THEN max(lead.state = 'reached')
+                  ELSE max(attempt.state = 'ended' AND attempt.disposition = 'completed') END AS reached
+      FROM attempt JOIN lead ON lead.id = attempt.lead_id
+      WHERE attempt.campaign_id = :campaign AND attempt.state <> 'void' AND (:agent IS NULL OR agent_id = :agent)
+      GROUP BY attempt.lead_id);
+
+-- :name compare_circumstances
+SELECT zone, quarter, nth FROM (
+    SELECT lead.zone AS zone, CAST(coalesce(created_at, placed_at, intended_at) / 900 AS INTEGER) AS quarter, agent_id,
+           row_number() OVER (PARTITION BY attempt.lead_id ORDER BY number) AS nth
+    FROM attempt JOIN lead ON lead.id = attempt.lead_id
+    WHERE attempt.campaign_id = :campaign AND attempt.state <> 'void')
+WHERE :agent IS NULL OR agent_id = :agent;
+
+-- :name compare_agents
+SELECT DISTINCT agent_id FROM attempt WHERE campaign_id = :campaign ORDER BY 1;
+
+-- :name compare_in_both
+SELECT count(*) FROM contact AS one JOIN contact AS other ON other.campaign_id = :other AND other.phone = one.phone
+WHERE one.campaign_id = :campaign;
+
+-- :name compare_people_of_both
+SELECT count(*) FROM (
+    SELECT 1 FROM attempt WHERE campaign_id = :campaign AND state <> 'void' AND agent_id IN (:agent, :other)
+    GROUP BY lead_id HAVING count(DISTINCT agent_id) = 2);

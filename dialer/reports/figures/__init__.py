@@ -21,7 +21,7 @@ from dialer.reports.figures.clocks import ContactClocks
 from dialer.reports.figures.people import Doubts, People, funnel, until_reached
 from dialer.reports.figures.rates import DEFINITIONS, Basis, rates
 from dialer.reports.figures.slots import Busy, busy
-from dialer.reports.figures.tally import Tally, tally
+from dialer.reports.figures.tally import Tally, tallied
 from dialer.reports.figures.timeline import Timeline, timeline
 
 _Json = dict[str, Any]
@@ -52,7 +52,7 @@ def count(reader: LedgerReader, record: CampaignRecord, now: float) -> Counted:
     """Everything there is to say of a campaign at ``now`` (UTC seconds)."""
     said, line = _said(record), _line(reader, record, now)
     clocks = ContactClocks(said.timezone)
-    attempts = tally(_attempt_rows(reader, record, line), clocks)
+    attempts = tallied(_attempt_rows(reader, record, line), clocks)
     people = people_of(reader, record)
     reasons: dict[str, int] = dict(reader.rows("rejected_reasons", campaign=record.id))
     lengths = shapes.lengths(*_lengths(reader, record, attempts), attempts.answered)
@@ -74,7 +74,7 @@ def count(reader: LedgerReader, record: CampaignRecord, now: float) -> Counted:
             "next": lists.next_contacts(reader, record),
             "rejected": lists.rejected(reader, record, reasons),
             "unresolved": lists.unresolved(
-                reader, record, people.by_state()[LeadState.UNRESOLVED], attempts.states["uncertain"]
+                reader, record, people.by_state()[LeadState.UNRESOLVED], people.doubts.looked_for
             ),
             "definitions": {name: definition._asdict() for name, definition in DEFINITIONS.items()},
         },
@@ -84,12 +84,13 @@ def count(reader: LedgerReader, record: CampaignRecord, now: float) -> Counted:
 def people_of(reader: LedgerReader, record: CampaignRecord) -> People:
     """The contacts by state, disposition and attempts, and the doubts about them."""
     groups: Counter[tuple[str, str, int]] = Counter(reader.rows("figures_people", campaign=record.id))
-    people = only = again = 0
-    for accepted, first, reached, attempts, persons in reader.rows("figures_doubts", campaign=record.id):
+    people = only = again = looked_for = 0
+    for accepted, first, reached, looked, attempts, persons in reader.rows("figures_doubts", campaign=record.id):
         people += 0 if reached else persons
         only += 0 if accepted or not first else attempts
         again += 0 if accepted or first else attempts
-    return People(groups, Doubts(people, only, again))
+        looked_for += attempts if looked else 0
+    return People(groups, Doubts(people, only, again, looked_for))
 
 
 def _said(record: CampaignRecord) -> _Said:

@@ -62,11 +62,11 @@ def rejected(reader: LedgerReader, record: CampaignRecord, reasons: dict[str, in
     return found
 
 
-def unresolved(reader: LedgerReader, record: CampaignRecord, total: int, in_doubt: int) -> _Json:
+def unresolved(reader: LedgerReader, record: CampaignRecord, total: int, looked_for: int) -> _Json:
     """Contacts of whom nobody knows whether they were called, unresolved ones first, in words for a person."""
     rows = reader.rows("figures_unresolved", campaign=record.id, most=UNRESOLVED)
-    contacts = [_doubtful(record.name, *row) for row in rows] if total or in_doubt else []
-    return {"total": total, "in_doubt": in_doubt, "contacts": contacts}
+    contacts = [_doubtful(record.name, *row) for row in rows] if total or looked_for else []
+    return {"total": total, "looked_for": looked_for, "contacts": contacts}
 
 
 def _doubtful(

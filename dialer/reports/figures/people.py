@@ -22,6 +22,8 @@ class Doubts:
     """People of whom nobody knows whether a phone ever rang."""
     again: int
     """Further attempts of which nobody knows whether a phone rang."""
+    looked_for: int
+    """Attempts that the runner still looks for in the API's list."""
 
 
 @dataclass(frozen=True, slots=True)

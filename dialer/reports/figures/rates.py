@@ -216,7 +216,13 @@ def _of_people(basis: Basis) -> dict[str, dict[str, Any]]:
             quotient(basis.charged - basis.only_doubtful, rung),
             basis.only_doubtful + basis.again_doubtful,
         ),
-        "bad_number_share": _certain(basis.refused, tried),
+        "bad_number_share": bounded(
+            basis.refused,
+            tried,
+            quotient(basis.refused, tried),
+            quotient(basis.refused, tried - basis.only_doubtful),
+            basis.only_doubtful,
+        ),
         "rejected_share": _certain(basis.rejected_rows, basis.rows),
     }
 

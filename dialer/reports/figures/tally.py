@@ -105,7 +105,7 @@ class Tally:
         return sum(agent.uncosted for agent in self.agents.values())
 
 
-def tally(rows: Iterable[Row], clocks: ContactClocks) -> Tally:
+def tallied(rows: Iterable[Row], clocks: ContactClocks) -> Tally:
     """Count all attempts, void ones too (they count as a state and for their cost, and nowhere else)."""
     found = Tally()
     groups: Counter[Row] = Counter()
