@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import days, real_time
+from benchmarks import days, real_time, reporting
 from benchmarks.table import Row, written
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[..., list[Row]]] = {
     "instant": real_time.instant,
     "ledger": real_time.ledger,
     "import": real_time.imports,
+    "reports": reporting.rows,
 }
 
 

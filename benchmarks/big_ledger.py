@@ -30,7 +30,7 @@ CALLS = 1_000
 ROUNDS = 3
 _SLOTS = 100
 _SPEED = 60.0
-_ROW_SQL = """
+ROW_SQL = """
 WITH RECURSIVE row(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM row WHERE i + 1 < :count)
 INSERT INTO contact (campaign_id, phone, file, row_number, first_name, cells, intake)
 SELECT :campaign, '+1' || (212 + i / 7000000) || (2300000 + i % 7000000), 'contacts.csv', i + 2, 'Person ' || i,
@@ -38,7 +38,7 @@ SELECT :campaign, '+1' || (212 + i / 7000000) || (2300000 + i % 7000000), 'conta
                    'note', 'row ' || i), 1
 FROM row
 """
-_LEAD_SQL = """
+LEAD_SQL = """
 INSERT INTO lead (id, campaign_id, phone, zone, state, due_at)
 SELECT id, campaign_id, phone, 'America/New_York', 'queued', :now FROM contact WHERE campaign_id = :campaign
 """
@@ -98,8 +98,8 @@ class Home:
     def _fill(self, ledger: Path, campaign: int, now: float) -> None:
         db = sqlite3.connect(ledger)
         with db:
-            db.execute(_ROW_SQL, {"campaign": campaign, "count": self._contacts})
-            db.execute(_LEAD_SQL, {"campaign": campaign, "now": now})
+            db.execute(ROW_SQL, {"campaign": campaign, "count": self._contacts})
+            db.execute(LEAD_SQL, {"campaign": campaign, "now": now})
         db.close()
 
     @property

@@ -6,7 +6,8 @@ enforces it.
 ====== ==============================================================================================
 floor  rooms
 ====== ==============================================================================================
-0      ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance`` ``core.columns``
+0      ``version`` · ``core.wire`` ``core.errors`` ``core.lifecycle`` ``core.chance`` ``core.columns`` ``core.cells``
+       ``core.masks``
 1      ``core.messages`` ``core.lengths`` ``core.fuel`` ``core.listing`` · ``rehearsal.script``
 2      ``rehearsal.exchange`` · ``core.retry`` ``core.hours`` ``core.caps`` ``core.pacing`` ``core.tracking``
        ``core.reconcile`` ``core.lines`` ``core.settling`` ``core.halts`` ``core.trust``
@@ -16,7 +17,27 @@ floor  rooms
 6      ``intake`` · ``reports`` · ``runner`` · ``rehearsal`` (the sandbox)
 7      ``commands``
 8      ``cli``
+9      ``dialer`` itself: the front door for notebooks
 ====== ==============================================================================================
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dialer import version
+
+if TYPE_CHECKING:
+    from dialer.reports.frames import OpenLedger, open_ledger
+
+__version__ = version.VERSION
+__all__ = ["OpenLedger", "__version__", "open_ledger"]
+
+
+def __getattr__(name: str) -> Any:
+    """What notebooks import is loaded when it is asked for, so that the command line starts at once."""
+    if name in {"OpenLedger", "open_ledger"}:
+        from dialer.reports import frames
+
+        return getattr(frames, name)
+    raise AttributeError(f"module 'dialer' has no attribute '{name}'")

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from dialer import __version__
-from dialer.commands.common import Options
+from dialer.commands.common import Options, plain
 from dialer.commands.run import RunOptions
 from dialer.core.errors import DialerError, ExitCode, UserError
+from dialer.version import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +37,8 @@ def _errors(code: list[int]) -> Iterator[None]:
         found = _only(error)
         if isinstance(found, DialerError):
             code[0] = int(found.exit_code)
-            sys.stderr.write(f"dialer: {found}\n")
+            said = "\n".join(map(plain, str(found).split("\n")))  # names in it may come of a list
+            sys.stderr.write(f"dialer: {said}\n")
         elif isinstance(found, KeyboardInterrupt):
             code[0] = int(ExitCode.WORK_LEFT)
             sys.stderr.write("dialer: interrupted; nothing is lost, run the same command again to go on\n")
@@ -116,7 +117,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace, options: Options) -> int:
-    from dialer.commands.report import print_schema, report
+    from dialer.commands.report import ReportOptions, print_schema, report
 
     if arguments.schema:
         return print_schema()
@@ -128,7 +129,15 @@ def _report(arguments: argparse.Namespace, options: Options) -> int:
         raise UserError("report: which campaign? Name one (see: dialer status)")
     if arguments.json:
         raise UserError("report: --json goes with --compare; the figures of one campaign are in its summary.json")
-    return report(arguments.name, arguments.out, options)
+    flags = ReportOptions(
+        out=arguments.out,
+        formats=tuple(arguments.format),
+        columns=arguments.columns,
+        where=tuple(arguments.where),
+        mask_phones=arguments.mask_phones,
+        as_contacts=tuple(arguments.as_contacts),
+    )
+    return report(arguments.name, flags, options)
 
 
 def _resolve(arguments: argparse.Namespace, options: Options) -> int:
@@ -202,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _OneLine(
         prog="dialer", description="Runs bulk outbound call campaigns over a voice-AI provider's Calls API."
     )
-    parser.add_argument("--version", action="version", version=f"dialer {__version__}")
+    parser.add_argument("--version", action="version", version=f"dialer {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     ledger = _OneLine(add_help=False)
     ledger.add_argument("--ledger", help="the ledger's path (default: $DIALER_LEDGER or .dialer/ledger.db)")
@@ -276,6 +285,29 @@ def _add_check(add: argparse.ArgumentParser) -> None:
 def _add_report(add: argparse.ArgumentParser) -> None:
     add.add_argument("name", nargs="?", metavar="NAME", help="the campaign's name")
     add.add_argument("--out", type=Path, metavar="DIR", help="where they go (default: reports/<name>)")
+    add.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[,...]",
+        help="of the tables: csv, parquet, xlsx, jsonl (default: csv)",
+    )
+    add.add_argument("--columns", metavar="NAME[,...]", help="only these columns, in this order")
+    add.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE[,...]",
+        help="only such rows; also != >= <= > <; said again, all must hold",
+    )
+    add.add_argument("--mask-phones", action="store_true", help="numbers as +1212•••0101")
+    add.add_argument(
+        "--as-contacts",
+        action="append",
+        default=[],
+        metavar="WORD[,...]",
+        help="also contacts of these dispositions or states as a list for another campaign",
+    )
     how = add.add_mutually_exclusive_group()
     how.add_argument(
         "--compare", nargs=2, metavar=("A", "B"), help="compare two campaigns, or two agents of NAME; writes nothing"

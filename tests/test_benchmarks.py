@@ -9,6 +9,7 @@ import anyio
 import pytest
 from pydantic import SecretStr
 
+from benchmarks import reporting
 from benchmarks.__main__ import write
 from benchmarks.instant_server import Calls
 from benchmarks.network import number_of
@@ -56,6 +57,12 @@ def test_a_call_of_the_instant_server_ends_with_its_details() -> None:
     calls = Calls()
     calls.create(b'{"agent_id": "agent_a", "phone_number": "+12125550100"}')
     assert b'"status":"completed","duration":1' in calls.shown(0, 1e12)
+
+
+def test_outcomes_are_written_beside_the_libraries_alone() -> None:
+    found = reporting.measure(300)
+    assert set(found) == {"csv", "parquet"}
+    assert all(writing.seconds > 0 and writing.memory_mb > 10 and writing.alone_s >= 0 for writing in found.values())
 
 
 def test_a_row_is_ok_only_if_all_that_is_wanted_is_reached() -> None:

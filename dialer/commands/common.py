@@ -112,11 +112,6 @@ def length(seconds: float) -> str:
     return f"{seconds / 86_400:.3g} d"
 
 
-def masked(phone: str) -> str:
-    """A number that can be recognised by whoever knows it: +1212•••0101."""
-    return f"{phone[:-7]}•••{phone[-4:]}" if len(phone) > 9 else "•••"
-
-
 def plain(text: str) -> str:
     """Text of the API or of a list as a terminal may show it: in one line, without characters that steer it."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -7,12 +7,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from dialer.commands.common import plain
+from dialer.core.masks import HIDDEN, masked_digits, masked_numbers
 from dialer.intake.phones import country_code
 
-HIDDEN: Final = "•"
-_DIGITS_SHOWN_TO: Final = 7
-_LAST_SHOWN: Final = 2
-_NUMBER: Final = re.compile(r"\+?\d(?:[ ()./\-]{0,3}\d){6,}")
 _OPEN: Final = frozenset({"timezone", "state", "consent", "priority", "agent"})
 """Roles whose cells say little of a person, and much of how they were read."""
 
@@ -24,21 +21,9 @@ def masked_phone(phone: str) -> str:
     return f"+{code} " + masked_digits(" ".join(part for part in (rest[:-7], rest[-7:-4], rest[-4:]) if part))
 
 
-def masked_digits(text: str) -> str:
-    """Text whose digits are hidden, but for those before the last seven and the last two."""
-    count = sum(mark.isdigit() for mark in text)
-    shown: list[str] = []
-    at = 0
-    for mark in text:
-        at += mark.isdigit()
-        hides = mark.isdigit() and count - _DIGITS_SHOWN_TO < at <= count - _LAST_SHOWN
-        shown.append(HIDDEN if hides else mark)
-    return "".join(shown)
-
-
 def without_numbers(text: str) -> str:
     """A sentence in which whatever may be a phone number is masked."""
-    return _NUMBER.sub(lambda found: masked_digits(found[0]), plain(text))
+    return masked_numbers(plain(text))
 
 
 def initials(name: str) -> str:

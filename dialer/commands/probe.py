@@ -21,11 +21,12 @@ from pydantic import SecretStr
 
 from dialer.client import PER_PAGE, CallsClient
 from dialer.client.headers import AnswerNote
-from dialer.commands.common import Options, account_of, api_key, ledger_path, masked, plain
+from dialer.commands.common import Options, account_of, api_key, ledger_path, plain
 from dialer.commands.preflight import PROBE, first_question, slow_list
 from dialer.commands.run import api_address
 from dialer.core.campaign import Campaign
 from dialer.core.errors import ApiError, ExitCode, NoAnswer, UserError
+from dialer.core.masks import masked
 from dialer.core.messages import Note, Spend
 from dialer.core.reconcile import ATTEMPT_KEY, CAMPAIGN_KEY
 from dialer.core.wire import Call, CallPage, NewCall

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 import anyio
 
-from dialer.commands.common import Options, api_key, ledger_path, length, local_time, masked, plain, plural
+from dialer.commands.common import Options, api_key, ledger_path, length, local_time, plain, plural
 from dialer.commands.display import choose_display
 from dialer.commands.run import RunOptions, session, tell_healed
 from dialer.core.campaign import read_campaign, seconds
 from dialer.core.errors import ExitCode, UserError
 from dialer.core.lifecycle import Attempt, AttemptState, LeadState, state_after_void
+from dialer.core.masks import masked
 from dialer.core.messages import MarkVoid, Settle
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader, open_reader

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dialer.core.cells import as_meant
 from dialer.core.columns import Columns
 from dialer.core.hours import CallingHours, zone_of
 from dialer.intake.columns import Mapping
@@ -71,6 +72,8 @@ class Judge:
     def judge(self, row: Row) -> NewContact | RejectedRow:
         """What a row is."""
         cells = [cell.strip() for cell in row.cells]
+        if "'" in {cell[:1] for cell in cells}:
+            cells = list(map(as_meant, cells))
         if len(cells) != self._width:
             if any(cells[self._width :]):
                 fault = Unusable("row_ragged", f"{len(cells)} cells under {self._width} headers")

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from dialer.core.cells import as_meant
+
 
 class Row(NamedTuple):
     """One row of a list. ``number`` counts as a spreadsheet does: the header is row 1."""
@@ -68,7 +70,7 @@ def unique(header: Sequence[str]) -> tuple[str, ...]:
     """Header cells as names: trimmed, none empty, none twice."""
     names: dict[str, None] = {}
     for index, cell in enumerate(header, 1):
-        name = wanted = " ".join(cell.split()) or f"column {index}"
+        name = wanted = " ".join(as_meant(cell.strip()).split()) or f"column {index}"
         nth = 2
         while name in names:
             name = f"{wanted} ({nth})"

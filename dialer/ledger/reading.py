@@ -30,6 +30,13 @@ class LedgerReader:
         with plain_errors(self._path):
             yield from self._db.execute(statements()[name], values)
 
+    def batches(self, name: str, /, size: int = 2_000, **values: object) -> Iterator[list[Row]]:
+        """The rows of a named statement, so many at a time."""
+        with plain_errors(self._path):
+            cursor = self._db.execute(statements()[name], values)
+            while found := cursor.fetchmany(size):
+                yield found
+
     def one(self, name: str, /, **values: object) -> Row:
         """The first row of a named statement."""
         return next(self.rows(name, **values))

@@ -332,23 +332,28 @@ UPDATE campaign SET intake = :intake, columns = :columns, understood = :understo
 WHERE id = :campaign;
 
 -- :name outcomes
-SELECT contact.row_number, contact.cells, lead.phone, lead.state, lead.disposition, lead.attempts, lead.due_at, lead.reason,
-       last.call_id, last.agent_id, last.duration_s, last.sentiment, last.code, last.reason,
-       (SELECT min(intended_at) FROM attempt WHERE lead_id = lead.id AND state <> 'void'),
+-- Only numbers of rows are sorted, not rows; of most leads the last attempt is the only one, and says everything.
+SELECT contact.cells, lead.phone, lead.state, lead.disposition, lead.attempts, last.call_id, last.agent_id,
+       CASE WHEN lead.submissions > 1 THEN (SELECT min(intended_at) FROM attempt WHERE lead_id = lead.id AND state <> 'void')
+            ELSE last.intended_at END,
        last.intended_at,
-       (SELECT sum(cost) FROM attempt WHERE lead_id = lead.id)
-FROM contact JOIN lead ON lead.id = contact.id
-LEFT JOIN attempt AS last ON last.id = (
-    SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1)
-WHERE contact.campaign_id = :campaign
-ORDER BY contact.file, contact.row_number;
+       CASE WHEN lead.state IN ('queued', 'waiting') AND lead.attempts > 0 THEN lead.due_at END,
+       last.duration_s, last.sentiment,
+       CASE WHEN lead.submissions > 1 THEN (SELECT sum(cost) FROM attempt WHERE lead_id = lead.id) ELSE last.cost END,
+       coalesce(nullif(lead.reason, ''), CASE lead.state WHEN 'dialing' THEN nullif(last.reason, '') END, nullif(last.code, ''))
+FROM (SELECT id FROM contact WHERE +campaign_id = :campaign ORDER BY file, row_number) AS nth
+CROSS JOIN contact ON contact.id = nth.id
+CROSS JOIN lead ON lead.id = nth.id
+LEFT JOIN attempt AS last ON lead.submissions > 0 AND last.id = (
+    SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1);
 
 -- :name attempts
-SELECT attempt.key, contact.row_number, attempt.phone, attempt.number, attempt.state, attempt.disposition, attempt.status,
-       attempt.call_id, attempt.agent_id, attempt.intended_at, attempt.placed_at, attempt.created_at, attempt.ended_at,
-       attempt.duration_s, attempt.sentiment, attempt.cost, attempt.code, attempt.reason
+SELECT attempt.key, contact.row_number, attempt.phone, attempt.number, attempt.state, attempt.disposition,
+       nullif(attempt.status, ''), attempt.call_id, attempt.agent_id, attempt.intended_at, attempt.placed_at,
+       attempt.created_at, attempt.ended_at, attempt.duration_s, attempt.sentiment, attempt.cost,
+       nullif(attempt.code, ''), nullif(attempt.reason, '')
 FROM attempt JOIN contact ON contact.id = attempt.lead_id
-WHERE attempt.campaign_id = :campaign ORDER BY attempt.id;
+WHERE +attempt.campaign_id = :campaign ORDER BY attempt.id;
 
 -- :name retry_queue
 SELECT contact.row_number, lead.phone, lead.disposition, lead.attempts, lead.due_at, lead.zone, contact.first_name, contact.last_name
@@ -356,7 +361,13 @@ FROM lead JOIN contact ON contact.id = lead.id
 WHERE lead.campaign_id = :campaign AND lead.state = 'waiting' ORDER BY lead.due_at, lead.id;
 
 -- :name rejected
-SELECT file, row_number, reason, detail, raw FROM rejected WHERE campaign_id = :campaign ORDER BY file, row_number, id;
+SELECT row_number, reason, detail, file, raw FROM rejected WHERE campaign_id = :campaign ORDER BY file, row_number, id;
+
+-- :name rows_of_tables
+SELECT (SELECT count(*) FROM contact WHERE campaign_id = :campaign),
+       (SELECT count(*) FROM attempt WHERE campaign_id = :campaign),
+       (SELECT count(*) FROM lead WHERE campaign_id = :campaign AND state = 'waiting'),
+       (SELECT count(*) FROM rejected WHERE campaign_id = :campaign);
 
 -- :name state_dispositions
 SELECT state, coalesce(disposition, ''), count(*) FROM lead WHERE campaign_id = :campaign GROUP BY 1, 2;

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-import re
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
+from dialer.core import cells
 from dialer.core.errors import UserError
-
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "|", "%", "＝", "＋", "－", "＠")  # meant
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
-
-
-_UNSEEN: Final = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\u2060\ufeff]*")
 
 
 def inert(cell: object, *, phone: bool = False) -> object:
     """A cell that no spreadsheet takes for a formula (CWE-1236); an E.164 number in a ``phone`` column stays."""
-    if not isinstance(cell, str) or (phone and _E164.fullmatch(cell)):
+    if not isinstance(cell, str):
         return cell
-    start = _UNSEEN.match(cell)
-    assert start is not None
-    return "'" + cell if cell.startswith(_RISKY) or cell.startswith(_RISKY, start.end()) else cell
+    return cells.inert_phone(cell) if phone else cells.inert(cell)
 
 
 def make_private_dir(path: Path) -> None:
@@ -38,8 +31,8 @@ def make_private_dir(path: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, option: str = "--out") -> Iterator[IO[str]]:
-    """A text file that appears under its name only when it is complete and synced. Mode 0600.
+def whole_bytes(path: Path, option: str = "--out") -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is complete and synced. Mode 0600.
 
     ``option`` is the flag that names another place, for whoever must.
     """
@@ -49,7 +42,7 @@ def whole_file(path: Path, option: str = "--out") -> Iterator[IO[str]]:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another place with {option}") from None
     part = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -62,6 +55,15 @@ def whole_file(path: Path, option: str = "--out") -> Iterator[IO[str]]:
         raise
 
 
+@contextmanager
+def whole_file(path: Path, option: str = "--out", encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """The same for text. Halves of characters, which no encoding has, become question marks."""
+    with whole_bytes(path, option) as file:
+        text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+        yield text
+        text.detach()
+
+
 def write_csv(
     path: Path,
     columns: Sequence[str],
@@ -69,7 +71,7 @@ def write_csv(
     phones: Container[str] = ("phone",),
     option: str = "--out",
 ) -> int:
-    """Write a table as CSV (UTF-8, comma, header). ``phones``: its columns of numbers. Returns the number of rows."""
+    """Write rows as CSV (UTF-8, comma, header). ``phones``: the columns of numbers. Returns the number of rows."""
     count = 0
     spared = [column in phones for column in columns]
     with whole_file(path, option) as file:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dialer.commands.masks import cut, first_few, initials, masked_digits, masked_phone, sample, shape, without_numbers
+from dialer.commands.masks import cut, first_few, initials, masked_phone, sample, shape, without_numbers
+from dialer.core.masks import masked_digits
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
 import json
 import re
@@ -11,37 +9,19 @@ import stat
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dialer.ledger.reading import open_reader
 from dialer.reports import write_reports
-from dialer.reports.page import LICENCES, SCRIPTS, story, write_page
-from dialer.reports.page.rows import COLUMNS
-from dialer.reports.page.words import decimal, length, listed, masked, moments_in, plural, shown
-from dialer.reports.summary import summarise
+from dialer.reports.page import LICENCES, SCRIPTS, story
+from dialer.reports.page.words import decimal, length, listed, moments_in, plural, shown
+from tests.support.pages import page_of, rows_of
 from tests.support.past_campaigns import HOSTILE, past_campaign
 from tests.support_rows import NOON
 
 ROOM = Path(__file__).parents[2] / "dialer" / "reports" / "page"
 MOST_BYTES = 3_000_000
-
-
-def page_of(ledger: Path, target: Path, **options: Any) -> Path:
-    """The page of the campaign ``spring``."""
-    with open_reader(ledger) as reader:
-        record = reader.campaign("spring")
-        write_page(reader, record, summarise(reader, record, NOON), target, **options)
-    return target
-
-
-def rows_of(page: Path) -> list[dict[str, Any]]:
-    """The contacts inside a page."""
-    found = re.search(r'id="rows">([A-Za-z0-9+/=]*)</script>', page.read_text("utf-8"))
-    assert found is not None
-    rows: list[list[Any]] = json.loads(gzip.decompress(base64.b64decode(found[1])))
-    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
 def test_the_page_is_one_small_file_for_its_owners_eyes(tmp_path: Path) -> None:
@@ -161,4 +141,3 @@ def test_numbers_and_times_are_written_for_people() -> None:
     assert (plural(1, "row"), plural(1200, "row")) == ("1 row", "1,200 rows")
     assert (listed([]), listed(["a"]), listed(["a", "b", "c"])) == ("", "a", "a, b and c")
     assert moments_in("at 2026-02-20T04:30:42+00:00.") == "at 2026-02-20 04:30 UTC."
-    assert masked("+12125550101") == "+1212•••0101"

@@ -15,8 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from dialer.reports.page.words import shown
-from tests.reports.test_page import page_of
 from tests.support.browsers import ABSENT, browser, find_browser
+from tests.support.pages import page_of
 from tests.support.past_campaigns import HOSTILE, past_campaign
 
 PROGRAM = find_browser()

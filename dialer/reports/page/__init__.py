@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from dialer.core.masks import masked, masked_numbers
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports.files import whole_file
@@ -19,13 +21,14 @@ from dialer.reports.page.rows import MOST_ROWS, Choice, choose, packed
 from dialer.reports.page.words import (
     SAID_OF_OUTCOMES,
     SAID_OF_STATES,
-    masked,
     moment_iso,
     plural,
     shown,
     whole,
-    without_numbers,
 )
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 SCRIPTS: Final = ("vendor/d3.min.js", "vendor/plot.umd.min.js", "vendor/dataTables.min.js", "charts.js", "table.js")
 """In the order in which they run."""
@@ -56,15 +59,16 @@ def write_page(
         "rows": packed(reader, record, choice, mask=mask_phones),
     }
     with whole_file(path) as file:
-        file.writelines(_pieces(page))
+        file.writelines(_template().generate(page))
     return len(choice.ids)
 
 
-def _pieces(page: Json) -> Iterator[str]:
-    from jinja2 import Environment, StrictUndefined  # a third of a second that only reports pay
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined  # only reports pay for it
 
     rooms = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    yield from rooms.from_string(_read("template.html")).generate(page)
+    return rooms.from_string(_read("template.html"))
 
 
 def _people(reader: LedgerReader, summary: Json, *, mask: bool) -> dict[int, str]:
@@ -72,33 +76,31 @@ def _people(reader: LedgerReader, summary: Json, *, mask: bool) -> dict[int, str
     ids = [one["contact"] for one in [*summary["unresolved"]["contacts"], *summary["retry_queue"]["next"]]]
     found = reader.rows("page_people", ids=json.dumps(ids))
     people = {lead: (shown(f"{first or ''} {last or ''}").strip(), phone) for lead, first, last, phone in found}
-    hidden = (
-        {lead: (without_numbers(name), masked(phone)) for lead, (name, phone) in people.items()} if mask else people
-    )
+    hidden = {lead: (masked_numbers(name), masked(phone)) for lead, (name, phone) in people.items()} if mask else people
     return {lead: " ".join(part for part in named if part) for lead, named in hidden.items()}
 
 
 def _words(summary: Json, choice: Choice, people: Mapping[int, str], *, mask: bool) -> Json:
     name, told = shown(summary["campaign"]), summary["unresolved"]
     pile, due = [pictures.funnel(summary), *pictures.charts(summary)], pictures.due(summary)
-    more = told["total"] + told["in_doubt"] - len(told["contacts"])
+    more = told["total"] + told["looked_for"] - len(told["contacts"])
     return {
         "title": f"{name}: campaign report",
         "name": name,
         "made": f"Made {moment_iso(summary['generated_at'])} UTC from the campaign's ledger. Times are UTC.",
         "state": story.state(summary),
-        "doubts_total": told["total"] + told["in_doubt"],
+        "doubts_total": told["total"] + told["looked_for"],
         "doubts_title": story.doubts_title(summary),
         "doubts_words": _DOUBTS,
         "doubts": story.doubts(summary, people),
         "doubts_more": f"And {whole(more)} more: all of them are in the table below." if more > 0 else "",
-        "doubts_command": f"dialer resolve {name}",
+        "doubts_command": f"dialer resolve {shlex.quote(name)}",
         "steps": story.steps(summary),
         "funnel": pile[0],
         "tiles": story.tiles(summary),
         "charts": pile[1:],
         "retry": {"finding": story.retry_words(summary), "chart": due, "next": story.retry_next(summary, people)},
-        "rejected": {"finding": story.rejected_words(summary), "facts": story.rejected_facts(summary, mask)},
+        "rejected": {"finding": story.rejected_words(summary), "facts": story.rejected_facts(summary, mask=mask)},
         "contacts_words": _contacts(choice),
         "foot": _FOOT + (" Phone numbers are masked." if mask else ""),
         "definitions": [(one["title"], _meaning(one)) for one in summary["definitions"].values()],
@@ -143,6 +145,7 @@ def _read(name: str) -> str:
     return files("dialer.reports.page").joinpath(name).read_text("utf-8")
 
 
+@cache
 def _shell() -> Json:
     """Style, scripts and licences as they stand in the page, and the policy that lets nothing else run."""
     from markupsafe import Markup

@@ -11,9 +11,10 @@ from itertools import islice
 from random import Random
 from typing import Any, Final
 
+from dialer.core.masks import masked, masked_numbers
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
-from dialer.reports.page.words import masked, shown, without_numbers
+from dialer.reports.page.words import shown
 
 MOST_ROWS: Final = 100_000
 COLUMNS: Final = (
@@ -91,7 +92,7 @@ def _row(found: tuple[Any, ...], *, mask: bool) -> list[Any]:
     number, first, last, phone, state, disposition, attempts, last_at, next_at, length, cost, agent, *why = found
     name, note = shown(f"{first or ''} {last or ''}".strip()), shown(next(filter(None, why), ""))
     if mask:
-        name, phone, note = without_numbers(name), masked(phone), without_numbers(note)
+        name, phone, note = masked_numbers(name), masked(phone), masked_numbers(note)
     return [number, name, phone, state, disposition, attempts, shown(agent), last_at, next_at, length, cost, note]
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dialer.core.masks import masked_numbers
 from dialer.reports.page.parts import Doubt, Facts, Step, Tile
 from dialer.reports.page.words import (
     SAID_OF_STATES,
@@ -65,7 +66,7 @@ def doubts_title(summary: Json) -> str:
     """What stands over the unresolved contacts."""
     told = summary["unresolved"]
     parts = [f"{plural(told['total'], 'contact')} nobody can tell about"] if told["total"] else []
-    parts += [f"{plural(told['in_doubt'], 'call')} in doubt, looked for now"] if told["in_doubt"] else []
+    parts += [f"{plural(told['looked_for'], 'call')} in doubt, looked for now"] if told["looked_for"] else []
     return f"First: {' and '.join(parts)}" if parts else ""
 
 
@@ -221,16 +222,16 @@ def rejected_words(summary: Json) -> str:
     )
 
 
-def rejected_facts(summary: Json, hide: bool) -> Facts:
-    """Rejected rows by reason, with examples; their details are left out where numbers must be hidden."""
+def rejected_facts(summary: Json, *, mask: bool) -> Facts:
+    """Rejected rows by reason, with examples."""
     rows = []
     for one in summary["rejected"]:
-        said = [_example(example, hide=hide) for example in one["examples"]]
+        said = [_example(example, mask=mask) for example in one["examples"]]
         rows.append((shown(one["reason"]), whole(one["rows"]), "; ".join(said)))
     return Facts(("Reason", "Rows", "For example"), rows)
 
 
-def _example(example: Json, *, hide: bool) -> str:
+def _example(example: Json, *, mask: bool) -> str:
     where = f"row {example['row_number']} of {shown(example['file'])}"
-    detail = "" if hide else shown(example["detail"])
+    detail = masked_numbers(shown(example["detail"])) if mask else shown(example["detail"])
     return f"{where}: {detail}" if detail else where

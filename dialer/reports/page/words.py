@@ -31,7 +31,6 @@ WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satu
 _JOINS: Final = frozenset("\u200c\u200d")
 """They join or part letters (Persian, emoji) and turn nothing around."""
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
-_NUMBER: Final = re.compile(r"\+?\d(?:[ ()./\-]{0,3}\d){6,}")
 
 
 def shown(text: str | None) -> str:
@@ -45,16 +44,6 @@ def _shown(mark: str) -> str:
     if mark.isprintable() or mark in _JOINS:
         return mark
     return " " if mark.isspace() else "\N{REPLACEMENT CHARACTER}"
-
-
-def masked(phone: str) -> str:
-    """A number that whoever knows it will recognise: +1212•••0101."""
-    return f"{phone[:-7]}•••{phone[-4:]}" if len(phone) > 9 else "•••"
-
-
-def without_numbers(text: str) -> str:
-    """A sentence in which whatever may be a phone number is masked."""
-    return _NUMBER.sub(lambda found: masked(found[0]), text)
 
 
 def whole(number: float) -> str:
