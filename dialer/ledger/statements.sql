@@ -387,9 +387,6 @@ SELECT agent_id, disposition, duration_s, cost FROM attempt WHERE campaign_id = 
 -- :name lead_states
 SELECT phone, state FROM lead WHERE campaign_id = :campaign;
 
--- :name page_totals
-SELECT count(*), coalesce(sum(state = 'unresolved'), 0) FROM lead WHERE campaign_id = :campaign;
-
 -- :name page_unresolved
 SELECT id FROM lead WHERE campaign_id = :campaign AND state = 'unresolved' ORDER BY id;
 

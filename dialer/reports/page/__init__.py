@@ -17,7 +17,7 @@ from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports.files import whole_file
 from dialer.reports.page import pictures, story
-from dialer.reports.page.rows import MOST_ROWS, Choice, choose, packed
+from dialer.reports.page.rows import MOST_ROWS, SAMPLE_ROWS, Choice, choose, packed
 from dialer.reports.page.words import (
     SAID_OF_OUTCOMES,
     SAID_OF_STATES,
@@ -47,12 +47,13 @@ def write_page(
     *,
     mask_phones: bool = False,
     most_rows: int = MOST_ROWS,
+    sample_rows: int = SAMPLE_ROWS,
 ) -> int:
     """Write the page of a campaign: whole or not at all, mode 0600. ``summary`` is version 2. Returns the rows in it.
 
     Above ``most_rows`` contacts it holds a sample of them (:func:`dialer.reports.page.rows.choose`) and says so.
     """
-    choice = choose(reader, record, most_rows)
+    choice = choose(reader, record, summary["contacts"]["by_state"], most_rows, sample_rows)
     page = {
         **_words(summary, choice, _people(reader, summary, mask=mask_phones), mask=mask_phones),
         **_shell(),
@@ -132,11 +133,12 @@ def _contacts(choice: Choice) -> str:
         return (
             f"All {plural(choice.total, 'contact')} of the campaign." if held else "The campaign has no contacts yet."
         )
-    first = f"all {whole(choice.unresolved)} that nobody can tell about, and " if choice.unresolved else ""
+    here, every = choice.unresolved_here, "all" if choice.unresolved_here == choice.unresolved else "the first"
+    first = f"{every} {whole(here)} that nobody can tell about, and " if here else ""
     return (
-        f"A sample of {whole(held)} of {plural(choice.total, 'contact')}: {first}{whole(held - choice.unresolved)} "
-        "drawn from the others, each with the same chance (the same ones whenever this page is made). The figures "
-        "above count everybody, and outcomes.csv has everybody."
+        f"A sample of {whole(held)} of {plural(choice.total, 'contact')}: {first}{whole(held - here)} drawn from the "
+        "others, each with the same chance (the same ones whenever this page is made). The figures above count "
+        "everybody, and outcomes.csv has everybody."
     )
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
 from typing import Any, Final
 
+from dialer.core.lifecycle import LeadState
 from dialer.core.masks import masked, masked_numbers
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports.page.words import shown
 
 MOST_ROWS: Final = 100_000
+SAMPLE_ROWS: Final = 20_000
+"""Drawn from a campaign of more than :data:`MOST_ROWS`, beside its unresolved contacts."""
 COLUMNS: Final = (
     "row",
     "name",
@@ -39,11 +42,14 @@ _CHUNK: Final = 48 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which contacts the page holds: ``ids`` of ``total``; ``unresolved`` of them were taken without drawing."""
+    """Which contacts the page holds: ``ids`` of ``total``."""
 
     ids: list[int]
     total: int
     unresolved: int
+    """Of all contacts."""
+    unresolved_here: int
+    """Of those in the page; they were taken without drawing."""
 
     @property
     def is_sample(self) -> bool:
@@ -51,16 +57,25 @@ class Choice:
         return len(self.ids) < self.total
 
 
-def choose(reader: LedgerReader, record: CampaignRecord, most: int = MOST_ROWS) -> Choice:
-    """All contacts of a campaign, or ``most`` of them: first the unresolved, then others drawn with equal chances.
+def choose(
+    reader: LedgerReader,
+    record: CampaignRecord,
+    states: Mapping[str, int],
+    most: int = MOST_ROWS,
+    sample: int = SAMPLE_ROWS,
+) -> Choice:
+    """All contacts of a campaign, if they are no more than ``most``; else a sample.
 
-    The draw is seeded with the campaign's name: the same ledger gives the same page.
+    That is: the unresolved, and ``sample`` others that are drawn with equal chances; never more than ``most`` in all.
+    The draw is seeded with the campaign's name: the same ledger gives the same page. ``states``: contacts by state.
     """
-    ((total, doubts),) = reader.rows("page_totals", campaign=record.id)
-    unresolved = [lead for (lead,) in islice(reader.rows("page_unresolved", campaign=record.id), most)]
+    total, unresolved = sum(states.values()), states[LeadState.UNRESOLVED]
+    room = most if total <= most else max(most - sample, 0)
+    doubts = [lead for (lead,) in islice(reader.rows("page_unresolved", campaign=record.id), room)]
     others = (lead for (lead,) in reader.rows("page_others", campaign=record.id))
-    drawn = _drawn(others, total - doubts, most - len(unresolved), Random(record.name))
-    return Choice(sorted([*unresolved, *drawn]), total, len(unresolved))
+    wanted = most if total <= most else min(sample, most)
+    drawn = _drawn(others, total - unresolved, wanted, Random(record.name))
+    return Choice(sorted([*doubts, *drawn]), total, unresolved, len(doubts))
 
 
 def _drawn(ids: Iterable[int], count: int, most: int, chance: Random) -> Iterable[int]:
