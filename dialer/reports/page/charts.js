@@ -68,7 +68,7 @@
   // For each attempt: who had it, and who was reached at it.
   const upright = (data, width) => Plot.plot({
     width, height: 230, marginLeft: 48, marginBottom: 40, x: { label: data.across, domain: data.bars.map((bar) => bar.name), padding: 0.2, tickSize: 0,
-      tickFormat: (name) => cut(name, Math.max(3, Math.floor(width / data.bars.length / 7))) },
+      tickFormat: (name, index) => (width - 60) / data.bars.length < 30 && index % 2 ? "" : name },
     y: { label: data.unit, grid: true, tickFormat: whole, nice: true },
     marks: [
       Plot.barY(data.bars.filter((bar) => bar.of), { x: "name", y: "of", fill: colour("quiet"), rx: 2 }),
