@@ -2,8 +2,7 @@
 -- A call began when the API says it was made, else when its id came; one that was never accepted, when it was intended.
 
 -- :name figures_span
-SELECT min(coalesce(created_at, placed_at, intended_at)), min(ended_at), max(coalesce(created_at, placed_at, intended_at)),
-       max(ended_at), count(*)
+SELECT min(coalesce(created_at, placed_at, intended_at)), min(ended_at), max(intended_at), max(ended_at)
 FROM attempt WHERE campaign_id = :campaign AND state <> 'void';
 
 -- :name figures_is_live

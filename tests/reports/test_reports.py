@@ -198,8 +198,8 @@ def test_the_totals_of_the_summary_add_up(tmp_path: Path) -> None:
     assert attempts["charged"] + attempts["void"] == sum(attempts["by_state"].values()) == 5
     assert attempts["charged"] == sum(int(row["attempts"]) for row in table)
     assert (summary["calls_live"], summary["in_doubt"]) == (1, 0)
-    cost = summary["cost"]
-    assert (cost["total"], cost["calls_with_cost"], cost["calls_without_cost"]) == (0.3, 2, 1)
+    assert summary["cost"]["total"] == 0.3
+    assert (summary["cost"]["calls_with_cost"], summary["cost"]["calls_without_cost"]) == (2, 1)
     rate = summary["rates"]["answer_rate"]
     assert (rate["value"], rate["numerator"], rate["denominator"]) == (0.5, 1, 2)
     (agent,) = summary["agents"]

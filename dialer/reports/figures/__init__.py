@@ -111,8 +111,9 @@ def _said(record: CampaignRecord) -> _Said:
 
 
 def _line(reader: LedgerReader, record: CampaignRecord, now: float) -> Timeline | None:
-    first, first_end, last, last_end, attempts = reader.one("figures_span", campaign=record.id)
-    if not attempts:
+    """From the beginning of the first call to the last end, or to now where calls are live."""
+    first, first_end, last, last_end = reader.one("figures_span", campaign=record.id)
+    if first is None:
         return None
     live = any(reader.rows("figures_is_live", campaign=record.id))
     lasts = [moment for moment in (last, last_end, now if live else None) if moment is not None]

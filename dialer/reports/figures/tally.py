@@ -112,11 +112,7 @@ def tallied(rows: Iterable[Row], clocks: ContactClocks) -> Tally:
     for chunk in _chunks(rows):
         *keys, lengths, costs = zip(*chunk, strict=True)
         groups.update(zip(*keys, strict=True))
-        _add_amounts(found, keys[0], keys[1], lengths, costs)
-        found.lengths += sum(
-            length_s is not None and word == "completed" and state == "ended"
-            for length_s, word, state in zip(lengths, keys[2], keys[1], strict=True)
-        )
+        _add_amounts(found, zip(*keys[:3], lengths, costs, strict=True))
         if len(groups) > _MOST_GROUPS:
             _fold(groups, found, clocks)
             groups.clear()
@@ -130,23 +126,18 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _add_amounts(
-    found: Tally,
-    agents: Iterable[str],
-    states: Iterable[str],
-    lengths: Iterable[float | None],
-    costs: Iterable[float | None],
-) -> None:
-    for agent_id, state, length_s, cost in zip(agents, states, lengths, costs, strict=True):
+def _add_amounts(found: Tally, rows: Iterable[Row]) -> None:
+    for agent_id, state, disposition, length_s, cost in rows:
         agent = found.agents.get(agent_id)
         if agent is None:
             agent = found.agents[agent_id] = AgentTally()
         if length_s is not None and state == "ended":
             agent.talk_s += length_s
+            found.lengths += disposition == "completed"
         if cost is not None:
             agent.cost += cost
             agent.costed += 1
-        elif state in {"ended", "lost", "uncertain"}:
+        elif state == "ended" or state in DOUBTFUL:
             agent.uncosted += 1
 
 
