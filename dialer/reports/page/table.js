@@ -79,7 +79,12 @@
       fill(select, [...new Set(rows.map((row) => row[at(key)]).filter(Boolean))].sort(), words);
       select.addEventListener("change", () => { exact(key, select.value); table.draw(); });
     }
-    find.addEventListener("input", () => table.search(wanted()).draw());
+    const told = rows.map((row) => SEARCHED.map((key) => row[at(key)] ?? "").join("\n").toLowerCase());
+    const search = () => {
+      const words = wanted().toLowerCase().split(/\s+/).filter(Boolean);
+      table.search(words.length ? (_, row, index) => words.every((word) => told[index].includes(word)) : "").draw();
+    };
+    find.addEventListener("input", search);
     COLUMNS.forEach((of, index) => ["asc", "desc"].forEach((way) => sort.add(new Option(`${of.title} ${way === "asc" ? "▲" : "▼"}`, `${index} ${way}`))));
     sort.addEventListener("change", () => { const [index, way] = sort.value.split(" "); table.order([Number(index), way]).draw(); });
     const form = document.querySelector(".filters");
