@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test torture simulate mutants fuzz bench lint types fix clean
+.PHONY: demo browser test torture simulate mutants fuzz bench lint types fix clean
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -25,7 +25,11 @@ lint: .venv/.ready
 types: .venv/.ready
 	$(BIN)/mypy
 
-test: lint types
+# The page is tested in a real browser: one of this machine, or installed with its own means, or the tests are skipped.
+browser:
+	@sh tests/support/get_browser.sh
+
+test: lint types browser
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # Minutes, not seconds: a thousand kills for each policy; a million simulated campaigns; seven ways to break the promise.

@@ -12,7 +12,7 @@ from pathlib import Path
 from dialer.commands.common import Options, ledger_path, plain
 from dialer.core.errors import ExitCode, UserError
 from dialer.ledger.reading import open_reader
-from dialer.reports import Wish, write_reports
+from dialer.reports import PAGE, Wish, write_reports
 from dialer.reports.choose import Choice
 from dialer.reports.summary import schema_json
 
@@ -36,7 +36,14 @@ def report(name: str, flags: ReportOptions, options: Options) -> int:
         written = write_reports(reader, name, flags.out or Path("reports") / name, time.time(), wish, _say)
     for file, rows in written.rows.items():
         sys.stdout.write(f"{written.directory / file}  {rows} rows\n")
-    sys.stdout.write(f"{written.directory / 'summary.json'}\n")
+    for file in ("summary.json", PAGE):
+        sys.stdout.write(f"{written.directory / file}\n")
+    return ExitCode.DONE
+
+
+def print_schema() -> int:
+    """Print the JSON schema of ``summary.json``."""
+    sys.stdout.write(schema_json())
     return ExitCode.DONE
 
 
@@ -61,9 +68,3 @@ def _words(flag: str, said: Iterable[str]) -> tuple[str, ...]:
 
 def _say(note: str) -> None:
     sys.stderr.write(f"dialer: {plain(note)}\n")
-
-
-def print_schema() -> int:
-    """Print the JSON schema of ``summary.json``."""
-    sys.stdout.write(schema_json())
-    return ExitCode.DONE

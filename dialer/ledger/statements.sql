@@ -530,3 +530,26 @@ WHERE attempt.campaign_id = :campaign AND attempt.state = 'ended' ORDER BY attem
 -- :name campaign_of_call
 SELECT campaign.name, attempt.phone, attempt.agent_id, attempt.disposition, attempt.duration_s, attempt.created_at
 FROM attempt JOIN campaign ON campaign.id = attempt.campaign_id WHERE attempt.call_id = :call;
+
+-- :name page_unresolved
+SELECT id FROM lead WHERE campaign_id = :campaign AND state = 'unresolved' ORDER BY id;
+
+-- :name page_others
+SELECT id FROM lead WHERE campaign_id = :campaign AND state <> 'unresolved' ORDER BY id;
+
+-- :name page_contacts
+SELECT contact.row_number, contact.first_name, contact.last_name, lead.phone, lead.state, lead.disposition, lead.attempts,
+       CAST(last.intended_at AS INTEGER),
+       CASE WHEN lead.state IN ('queued', 'waiting') AND lead.attempts > 0 THEN CAST(lead.due_at AS INTEGER) END,
+       last.duration_s,
+       round(CASE WHEN lead.submissions > 1 THEN (SELECT sum(cost) FROM attempt WHERE lead_id = lead.id) ELSE last.cost END, 6),
+       last.agent_id, lead.reason, last.reason, last.code
+FROM lead JOIN contact ON contact.id = lead.id
+LEFT JOIN attempt AS last ON lead.submissions > 0 AND last.id = (
+    SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1)
+WHERE lead.campaign_id = :campaign AND lead.id IN (SELECT value FROM json_each(:ids))
+ORDER BY contact.file, contact.row_number;
+
+-- :name page_people
+SELECT lead.id, contact.first_name, contact.last_name, lead.phone FROM lead JOIN contact ON contact.id = lead.id
+WHERE lead.id IN (SELECT value FROM json_each(:ids));

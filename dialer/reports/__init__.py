@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from dialer.core.errors import UserError
+from dialer.core.masks import masked_numbers
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports import contacts, csvfile, jsonlfile, parquetfile
 from dialer.reports.choose import Choice, Cut, Plan, plan
 from dialer.reports.files import make_private_dir, write_text
+from dialer.reports.page import write_page
 from dialer.reports.summary import summarise, summary_json
 from dialer.reports.tables import ALL, Table
 
+PAGE: Final = "report.html"
 FORMATS: Final = ("csv", "parquet", "xlsx", "jsonl")
 Say = Callable[[str], None]
 """Hears what the user should know, as it comes up."""
@@ -49,7 +52,7 @@ def write_reports(
     """Write the reports of a campaign into ``directory``: each file whole or not at all, readable by its owner only.
 
     Raises :class:`~dialer.core.errors.UserError` for a wish that cannot be fulfilled, before anything is written. Files
-    that were not asked for are left alone; ``summary.json`` is always of the whole campaign.
+    that were not asked for are left alone; ``summary.json`` and ``report.html`` are always of the whole campaign.
     """
     record = reader.campaign(name)
     cuts = _check(reader, record, wish, say)
@@ -62,13 +65,19 @@ def write_reports(
     if wish.as_contacts:
         found = _write_contacts(reader, record, directory, wish, cuts, say)
         rows[found.file] = found.rows
-    _write_figures(reader, record, directory, now)
+    _write_figures(reader, record, directory, now, mask=wish.choice.mask_phones)
     return Written(directory, rows)
 
 
-def _write_figures(reader: LedgerReader, record: CampaignRecord, directory: Path, now: float) -> None:
+def _write_figures(reader: LedgerReader, record: CampaignRecord, directory: Path, now: float, *, mask: bool) -> None:
     """What is of the whole campaign, whatever was chosen of its tables."""
-    write_text(directory / "summary.json", summary_json(summarise(reader, record, now)))
+    summary = summarise(reader, record, now)
+    if mask:
+        for reason in summary["rejected"]:
+            for example in reason["examples"]:
+                example["detail"] = masked_numbers(example["detail"])
+    write_text(directory / "summary.json", summary_json(summary))
+    write_page(reader, record, summary, directory / PAGE, mask_phones=mask)
 
 
 def _check(reader: LedgerReader, record: CampaignRecord, wish: Wish, say: Say) -> Plan:

@@ -47,7 +47,7 @@ def _sheets(path: Path) -> dict[str, list[list[Any]]]:
 def test_every_format_has_every_table_and_the_same_rows(tmp_path: Path) -> None:
     written = _written(tmp_path, Wish(FORMATS))
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {*written.rows, "summary.json"}
+    assert {path.name for path in out.iterdir()} == {*written.rows, "summary.json", "report.html"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
     for table in TABLES:
         rows = len(_csv(out / f"{table}.csv"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from functools import cache
 from itertools import pairwise
@@ -13,6 +14,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from dialer.reports.summary import schema_json
+from tests.support.pages import rows_of
 
 Rows = list[dict[str, str]]
 
@@ -28,6 +30,7 @@ def check_report(directory: Path, input_rows: int) -> dict[str, Any]:
     _check_charts(summary, tables)
     _check_funnel(summary)
     _check_rates(summary)
+    _check_page(directory / "report.html", summary, tables["outcomes"])
     return summary
 
 
@@ -137,6 +140,21 @@ def _check_funnel(summary: dict[str, Any]) -> None:
     assert sum(step["reached"] for step in tries) == steps[-1]["count"]
     assert (tries[0]["contacts"] if tries else 0) == steps[2]["count"]
     assert sum(step["contacts"] for step in tries) == summary["attempts"]["charged"]
+
+
+def _check_page(page: Path, summary: dict[str, Any], outcomes: Rows) -> None:
+    """The page's rows are the outcomes, and what it prints of the funnel and the rates is the summary's."""
+    rows, text = rows_of(page), page.read_text("utf-8")
+    assert len(rows) == len(outcomes)
+    of = {row["phone"]: row for row in outcomes}
+    for row in rows:
+        theirs = of[row["phone"]]
+        ours = (row["state"], row["disposition"] or "", str(row["attempts"]), row["agent"])
+        assert ours == tuple(theirs[name] for name in ("state", "disposition", "attempts", "agent_id"))
+    tiles = re.findall(r'<p class="of">(.*?)</p>', text)
+    rate = summary["rates"]["contact_rate"]
+    assert f"{rate['numerator']:,} of {rate['denominator']:,} persons dialed were reached" in tiles
+    assert f"Of {summary['rows']['input']:,} row" in text
 
 
 def _check_rates(summary: dict[str, Any]) -> None:
