@@ -511,6 +511,11 @@ SELECT count(*) FROM (
     UNION ALL
     SELECT 1 FROM json_each(:campaigns) AS said
     CROSS JOIN lead ON lead.campaign_id = said.value AND lead.state = 'queued' AND lead.due_at < :until
+        AND lead.priority = 0 AND lead.agent_id = ''
+    UNION ALL
+    SELECT 1 FROM json_each(:campaigns) AS said
+    CROSS JOIN lead ON lead.campaign_id = said.value AND lead.state = 'queued' AND lead.due_at < :until
+        AND (lead.priority <> 0 OR lead.agent_id <> '')
     UNION ALL
     SELECT 1 FROM json_each(:campaigns) AS said
     CROSS JOIN attempt ON attempt.campaign_id = said.value AND attempt.state IN ('intended', 'placed', 'uncertain')
