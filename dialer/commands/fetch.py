@@ -22,11 +22,10 @@ from dialer.core.campaign import Campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerHeld
 from dialer.fetching import Errand, Fetcher, NotNow, check_account, errands
 from dialer.fetching.budget import Budget, DialingFirst, NothingLeft, rivals
-from dialer.fetching.calls import FinishedCall, check, finished_calls
+from dialer.fetching.calls import FinishedCall, Wanted, finished_calls, wanted
 from dialer.fetching.listing import count, write_listing, write_summaries
 from dialer.fetching.manifest import Kind, Manifest, Outcome
 from dialer.fetching.shelf import Shelf
-from dialer.fetching.where import Condition, parse
 from dialer.ledger import CampaignRecord
 from dialer.ledger.booking import bring_up_to_date
 from dialer.ledger.lock import runner_of
@@ -106,7 +105,7 @@ class _Job:
     options: Options
     flags: FetchOptions
     kinds: frozenset[Kind]
-    conditions: Sequence[Condition]
+    conditions: Sequence[Wanted]
     manifest: Manifest
     shelf: Shelf
     teller: _Teller
@@ -118,10 +117,9 @@ class _Job:
 def fetch(name: str, flags: FetchOptions, options: Options) -> int:
     """Fetch what is not there yet. Returns 0 when nothing is left, 3 when something is, 5 while a run is dialing."""
     path = ledger_path(options)
-    conditions = [parse(text) for text in flags.where]
     with open_reader(path) as reader:
         record = reader.campaign(name)
-        check(record, conditions)
+        conditions = wanted(record, flags.where)
     campaign = read_campaign(record.source, Path(record.file))
     api_key(campaign, options)
     kinds = flags.kinds or frozenset({Kind.TRANSCRIPT, Kind.SUMMARY})

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dialer.core.lifecycle import Disposition
-from dialer.fetching.where import Condition, check_columns
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
-from dialer.reports.tables import iso
+from dialer.reports.columns import ATTEMPTS, OUTCOMES, Column, given, names
+from dialer.reports.conditions import Test, read_condition, test_of
 
-COLUMNS: Final = (
+_NAMES: Final = (
     "call_id", "phone", "agent_id", "disposition", "status", "number", "intended_at", "placed_at", "created_at",
     "ended_at", "duration_s", "sentiment", "cost", "state", "attempts", "row_number",
 )  # fmt: skip
-"""What conditions may name, with the meaning of attempts.csv and outcomes.csv; ``state`` is the contact's."""
-_TIMES: Final = frozenset({"intended_at", "placed_at", "created_at", "ended_at"})
+"""As the statement has them."""
+_KNOWN: Final = {
+    column.name: column
+    for column in (*OUTCOMES, *(column for column in ATTEMPTS if column.name != "state"))
+    if column.name in _NAMES
+}
+"""What conditions may name, with the meaning of attempts.csv; ``state`` and ``attempts`` are the contact's."""
 _SILENT: Final = frozenset({Disposition.BUSY, Disposition.NO_ANSWER, Disposition.FAILED})
 
 
@@ -41,29 +46,41 @@ class FinishedCall:
         return self.disposition not in _SILENT or bool(self.duration_s)
 
 
-def check(record: CampaignRecord, conditions: Sequence[Condition]) -> None:
-    """Raise :class:`~dialer.core.errors.UserError` where a condition names a column that is not there."""
-    check_columns(conditions, (*COLUMNS, *(name for name in record.columns if name not in COLUMNS)))
+class Wanted(NamedTuple):
+    """One condition on a call: the column, whether it is one of the list, and what tells whether a cell is meant."""
+
+    column: str
+    of_list: bool
+    test: Test
+
+
+def wanted(record: CampaignRecord, said: Iterable[str]) -> list[Wanted]:
+    """Conditions in words. Raises :class:`~dialer.core.errors.UserError` where one is none, or of an unknown column."""
+    columns = {column.name: column for column in given(record.columns, record.understood)} | _KNOWN
+    found: list[Wanted] = []
+    for words in said:
+        condition = read_condition(words, list(columns))
+        column = columns[condition.column]
+        found.append(Wanted(_header(record, column), column.name not in _KNOWN, test_of(condition, column)))
+    return found
+
+
+def _header(record: CampaignRecord, column: Column) -> str:
+    """A column of the list by the name that it has there."""
+    theirs = dict(zip(names(given(record.columns, record.understood)), record.columns, strict=True))
+    return column.name if column.name in _KNOWN else theirs[column.name]
 
 
 def finished_calls(
-    reader: LedgerReader, record: CampaignRecord, conditions: Sequence[Condition] = ()
+    reader: LedgerReader, record: CampaignRecord, conditions: Sequence[Wanted] = ()
 ) -> Iterator[FinishedCall]:
     """The finished calls that fit all conditions, one after the other, in the order in which they were made."""
-    theirs = any(condition.column not in COLUMNS for condition in conditions)
-    for row, cells in _rows(reader, record):
-        if not conditions or _fits(row, json.loads(cells) if theirs else {}, conditions):
+    theirs = any(condition.of_list for condition in conditions)
+    for values in reader.rows("finished_calls", campaign=record.id):
+        row = dict(zip(_NAMES, values, strict=False))
+        cells = json.loads(values[-1]) if theirs else {}
+        if all(wish.test((cells if wish.of_list else row).get(wish.column)) for wish in conditions):
             yield _call(row)
-
-
-def _rows(reader: LedgerReader, record: CampaignRecord) -> Iterator[tuple[dict[str, Any], str]]:
-    for row in reader.rows("finished_calls", campaign=record.id):
-        yield dict(zip(COLUMNS, row, strict=False)), row[-1]
-
-
-def _fits(row: Mapping[str, Any], cells: Mapping[str, Any], conditions: Sequence[Condition]) -> bool:
-    shown = {name: iso(value) if name in _TIMES else value for name, value in row.items()}
-    return all(condition.fits(shown.get(condition.column, cells.get(condition.column))) for condition in conditions)
 
 
 def _call(row: Mapping[str, Any]) -> FinishedCall:

@@ -175,8 +175,8 @@ def test_without_a_kind_words_are_fetched_and_no_sound_and_conditions_choose_cal
 def test_a_mistake_is_one_line_before_anything_is_made(home: Path, run: Callable[..., Done]) -> None:
     for arguments, said in [
         (("nobody",), "knows no campaign"),
-        (("spring", "--where", "mood=good"), "no such column"),
-        (("spring", "--where", "what"), "--where what"),
+        (("spring", "--where", "mood=good"), "no column 'mood'"),
+        (("spring", "--where", "what"), "--where 'what'"),
     ]:
         done = run("fetch", *arguments)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
