@@ -27,7 +27,6 @@ from dialer.fetching.listing import count, write_listing, write_summaries
 from dialer.fetching.manifest import Kind, Manifest, Outcome
 from dialer.fetching.shelf import Shelf
 from dialer.ledger import CampaignRecord
-from dialer.ledger.booking import bring_up_to_date
 from dialer.ledger.lock import runner_of
 from dialer.ledger.reading import open_reader
 from dialer.reports.files import make_private_dir
@@ -169,7 +168,6 @@ async def _nobody_dials(job: _Job) -> None:
 
 async def _once(job: _Job) -> None:
     """All that can be fetched until a run begins. Raises :class:`DialingFirst` when one does."""
-    bring_up_to_date(job.path)
     key, api = api_key(job.campaign, job.options), job.campaign.api
     with open_reader(job.path) as reader:
         record = reader.campaign(job.name)

@@ -16,8 +16,7 @@ from typing import Final
 
 from dialer.core.errors import LedgerUnusable
 from dialer.core.pacing import DAY_S
-from dialer.ledger.reading import open_reader
-from dialer.ledger.sqlite import SCHEMA_VERSION, SqliteLedger, plain_errors
+from dialer.ledger.sqlite import SCHEMA_VERSION, plain_errors
 from dialer.ledger.statements import statements
 from dialer.ledger.store import DiskStore
 
@@ -56,14 +55,6 @@ def give_back(ledger: Path, account: str, now: float, count: int) -> None:
     with _held(ledger) as db:
         values = {"account": account, "day": int(now // DAY_S), "requests": count}
         db.execute(statements()["unspend"], values)
-
-
-def bring_up_to_date(ledger: Path) -> None:
-    """Open a ledger of an older version once as a runner would, so that it can be booked in."""
-    with open_reader(ledger) as reader:
-        version = reader.version()
-    if version < SCHEMA_VERSION:
-        SqliteLedger(ledger).close()
 
 
 @contextmanager

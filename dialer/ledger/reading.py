@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dialer.core.errors import LedgerDamaged, LedgerUnusable, UserError
+from dialer.core.errors import LedgerDamaged, LedgerHeld, LedgerUnusable, UserError
 from dialer.ledger import CampaignRecord
 from dialer.ledger.journal import journal_workspace
-from dialer.ledger.sqlite import campaign_record, plain_errors
+from dialer.ledger.sqlite import SCHEMA_VERSION, SqliteLedger, campaign_record, plain_errors
 from dialer.ledger.statements import statements
 from dialer.ledger.store import RECOVER, journal_path
 
@@ -75,7 +75,11 @@ def open_reader(path: Path) -> Iterator[LedgerReader]:
             raise _gone(path)
         raise LedgerUnusable(f"there is no ledger at {path}; run a campaign first, or name one with --ledger")
     with plain_errors(path):
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db = _connect(path)
+        if 0 < db.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            db.close()
+            _bring_up_to_date(path)
+            db = _connect(path)
     try:
         with plain_errors(path):
             db.execute("BEGIN")
@@ -83,6 +87,18 @@ def open_reader(path: Path) -> Iterator[LedgerReader]:
             yield LedgerReader(db, path)
     finally:
         db.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _bring_up_to_date(path: Path) -> None:
+    """An older dialer made this ledger: whoever opens it for writing changes it, and nobody can read it before."""
+    try:
+        SqliteLedger(path).close()
+    except LedgerHeld:
+        raise LedgerUnusable(f"an older dialer is running the ledger {path}; wait for it, or stop it") from None
 
 
 def _gone(path: Path) -> LedgerDamaged:

@@ -12,7 +12,7 @@ import pytest
 from dialer.core.errors import LedgerHeld
 from dialer.core.messages import Spend
 from dialer.core.pacing import DAY_S
-from dialer.ledger.booking import Day, book, bring_up_to_date, give_back
+from dialer.ledger.booking import Day, book, give_back
 from dialer.ledger.lock import WriterLock, holder_of, runner_of
 from dialer.ledger.reading import open_reader
 from dialer.ledger.sqlite import SqliteLedger
@@ -92,9 +92,3 @@ def test_a_run_is_refused_soon_where_another_runs_and_in_the_end_where_a_booking
             WriterLock(tmp_path / "ledger.db").acquire()
         assert least_s <= time.monotonic() - began < most_s
         holder.release()
-
-
-def test_a_ledger_of_this_version_is_not_opened_to_bring_it_up_to_date(tmp_path: Path) -> None:
-    with opened(tmp_path) as ledger:
-        put(ledger)
-        bring_up_to_date(ledger.path)  # which would be refused

@@ -35,9 +35,10 @@ from dialer.core.messages import (
 from dialer.core.pacing import DAY_S
 from dialer.core.wire import Call, read_call, read_object
 from dialer.ledger import CampaignRecord, LedgerConflict, RejectedRow
+from dialer.ledger.lock import WriterLock
 from dialer.ledger.reading import open_reader
 from dialer.ledger.sqlite import SCHEMA_VERSION, SqliteLedger
-from dialer.ledger.statements import statements
+from dialer.ledger.statements import migrations, statements
 from tests.support_rows import (
     ACCOUNT,
     NEW_YORK,
@@ -785,3 +786,41 @@ def test_a_reader_sees_one_state_while_the_writer_goes_on(ledger: SqliteLedger, 
         assert list(reader.rows("counts", campaign=spring.id)) == seen == [("queued", 5)]
     with open_reader(ledger.path) as reader:
         assert dict(reader.rows("counts", campaign=spring.id)) == {"queued": 4, "reached": 1}
+
+
+def _of_an_older_dialer(path: Path) -> None:
+    """A ledger as the last version but one left it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for number, script in migrations()[:-1]:
+            db.executescript(script)
+            db.execute(f"PRAGMA user_version = {number}")
+        db.execute("INSERT INTO meta VALUES ('workspace', 'abcd-'), ('salt', 'ab')")
+        db.execute("INSERT INTO campaign (name, file, source, digest, created_at) VALUES ('old', 'f', '', 'd', 1.0)")
+        db.execute("INSERT INTO contact VALUES (1, 1, '+12125550100', 'l', 2, NULL, NULL, '{}', 1, NULL)")
+        db.execute(
+            "INSERT INTO lead (id, campaign_id, phone, state, due_at) VALUES (1, 1, '+12125550100', 'queued', 1.0)"
+        )
+
+
+def test_who_reads_the_ledger_of_an_older_dialer_first_brings_it_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    _of_an_older_dialer(path)
+    with open_reader(path) as reader:
+        assert reader.campaign("old").importing is False
+    ledger = SqliteLedger(path)
+    try:
+        assert [lead.phone for lead in ledger.claim(1, NOON, 10)] == ["+12125550100"]
+    finally:
+        ledger.close()
+
+
+def test_a_ledger_that_an_older_dialer_is_running_cannot_be_read_yet(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    _of_an_older_dialer(path)
+    lock = WriterLock(path)
+    lock.acquire()
+    try:
+        with pytest.raises(LedgerUnusable, match="an older dialer is running"), open_reader(path):
+            pass
+    finally:
+        lock.release()

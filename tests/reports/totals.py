@@ -126,7 +126,8 @@ def _check_charts(summary: dict[str, Any], tables: dict[str, Rows]) -> None:
     slots = summary["slots_busy"]
     assert slots["calls"] == sum(row["state"] in {"ended", "placed"} for row in tables["attempts"])
     assert max((bucket["most"] for bucket in slots["buckets"]), default=0) == (slots["most"] or 0)
-    assert all(0 <= bucket["mean"] <= bucket["most"] for bucket in slots["buckets"])
+    wrong = [bucket for bucket in slots["buckets"] if not 0 <= bucket["mean"] <= bucket["most"]]
+    assert not wrong, wrong
 
 
 def _check_funnel(summary: dict[str, Any]) -> None:
