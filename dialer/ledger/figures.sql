@@ -52,7 +52,9 @@ WHERE lead.campaign_id = :campaign AND lead.state = 'waiting' ORDER BY lead.due_
 
 -- :name figures_rejected_examples
 SELECT file, row_number, detail FROM rejected
-WHERE campaign_id = :campaign AND reason = :reason ORDER BY id LIMIT :most;
+WHERE campaign_id = :campaign AND reason = :reason
+  AND intake = (SELECT intake FROM campaign WHERE id = :campaign)
+ORDER BY id LIMIT :most;
 
 -- :name figures_unresolved
 SELECT contact.id, contact.file, contact.row_number, lead.state, attempt.state, attempt.agent_id, attempt.intended_at,
@@ -86,12 +88,13 @@ FROM (SELECT count(*) AS rang,
              CASE WHEN :agent IS NULL THEN max(lead.state = 'reached')
                   ELSE max(attempt.state = 'ended' AND attempt.disposition = 'completed') END AS reached
       FROM attempt JOIN lead ON lead.id = attempt.lead_id
-      WHERE attempt.campaign_id = :campaign AND attempt.state <> 'void' AND (:agent IS NULL OR agent_id = :agent)
+      WHERE attempt.campaign_id = :campaign AND attempt.state <> 'void' AND (:agent IS NULL OR attempt.agent_id = :agent)
       GROUP BY attempt.lead_id);
 
 -- :name compare_circumstances
 SELECT zone, quarter, nth FROM (
-    SELECT lead.zone AS zone, CAST(coalesce(created_at, placed_at, intended_at) / 900 AS INTEGER) AS quarter, agent_id,
+    SELECT lead.zone AS zone, CAST(coalesce(created_at, placed_at, intended_at) / 900 AS INTEGER) AS quarter,
+           attempt.agent_id AS agent_id,
            row_number() OVER (PARTITION BY attempt.lead_id ORDER BY number) AS nth
     FROM attempt JOIN lead ON lead.id = attempt.lead_id
     WHERE attempt.campaign_id = :campaign AND attempt.state <> 'void')

@@ -16,7 +16,8 @@ from dialer.core.errors import LedgerHeld, LedgerUnusable
 
 BRIEF: Final = "fetch"
 """What the file says beside the process where the lock is held for an instant only."""
-BRIEF_WAIT_S: Final = 2.0
+BRIEF_WAIT_S = 30.0
+"""After a kill it may take seconds to go through a long log. No wait is in vain: the lock ends with its holder."""
 GRACE_S: Final = 0.1
 """So long anybody is waited for: whoever took the lock just now has maybe not said yet who it is, and whoever looks who
 holds it (`dialer doctor`) holds it while looking."""

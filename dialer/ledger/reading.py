@@ -1,4 +1,7 @@
-"""The reader's side of a SQLite ledger: any time, also while a runner writes. Never takes the lock, never writes."""
+"""The reader's side of a SQLite ledger: any time, also while a runner writes. Never takes the lock, and never writes.
+
+But for one thing: a ledger of an older dialer is brought up to date first.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from dialer.ledger import CampaignRecord
 from dialer.ledger.journal import journal_workspace
 from dialer.ledger.sqlite import SCHEMA_VERSION, SqliteLedger, campaign_record, plain_errors
 from dialer.ledger.statements import statements
-from dialer.ledger.store import RECOVER, journal_path
+from dialer.ledger.store import RECOVER, DiskStore, journal_path
 
 Row = tuple[Any, ...]
 
@@ -96,9 +99,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _bring_up_to_date(path: Path) -> None:
     """An older dialer made this ledger: whoever opens it for writing changes it, and nobody can read it before."""
     try:
-        SqliteLedger(path).close()
+        SqliteLedger(DiskStore(path, brief=True)).close()
     except LedgerHeld:
-        raise LedgerUnusable(f"an older dialer is running the ledger {path}; wait for it, or stop it") from None
+        raise LedgerUnusable(
+            f"the ledger {path} is of an older dialer and in use; wait for whoever runs it, or stop that"
+        ) from None
 
 
 def _gone(path: Path) -> LedgerDamaged:

@@ -90,6 +90,8 @@ def _check(reader: LedgerReader, record: CampaignRecord, wish: Wish, say: Say) -
         if wish.choice.mask_phones:
             raise UserError("--as-contacts writes numbers to call, which --mask-phones would hide; ask for one of them")
     found = plan(wish.choice, {table: opened(reader, record).fields for table, opened in ALL.items()})
+    if wish.as_contacts and wish.choice.where and not found.cuts["outcomes"].tests:
+        raise UserError("--as-contacts: --where does not speak of contacts (outcomes.csv), and would leave nobody out")
     for note in found.notes:
         say(note)
     if "xlsx" in wish.formats:

@@ -162,5 +162,5 @@ Call, agent, length and mood of an outcome are those of its last attempt; a refu
 | number | `30.5` | number | number | `double` | `Float64` |
 | moment, UTC | `2026-02-25T12:00:00+00:00` | the same | date, in UTC | `timestamp[us, UTC]` | `datetime64[us, UTC]` |
 
-An empty cell is an empty cell, `null`, and `NA`. What a workbook
-cannot hold is cut (32,767 characters a cell), and that is said."""
+An empty cell is an empty cell, `null`, and `NA`; in columns of the list, which may hold it, an empty text. What a
+workbook cannot hold is cut (32,767 characters a cell), and that is said."""

@@ -25,6 +25,9 @@ from dialer.reports.tables import Table
 
 _STATES: Final = tuple(state.value for state in LeadState)
 _ENDS: Final = tuple(word.value for word in Disposition)
+_NOT_BY_END: Final = frozenset({LeadState.DIALING, LeadState.SUPPRESSED, LeadState.CANCELLED})
+"""Who is on the line, must not be called, or is in the list no more: however the last call ended, only by name."""
+_STILL_DUE: Final = frozenset({LeadState.QUEUED, LeadState.WAITING, LeadState.DIALING})
 _OTHER_MARKS: Final = frozenset(";\t|")
 
 
@@ -63,10 +66,10 @@ def write(path: Path, outcomes: Table, record: CampaignRecord, words: Iterable[s
         for batch in outcomes.batches:
             shown = [csvfile.column(field, cells) for field, cells in zip(theirs, batch, strict=False)]
             for state, end, *cells in zip(batch[state_at], batch[end_at], *shown, strict=True):
-                if state in wanted or end in wanted:
+                if state in wanted or (end in wanted and state not in _NOT_BY_END):
                     writer.writerow(cells)
                     count += 1
-                    due += state in {LeadState.QUEUED, LeadState.WAITING}
+                    due += state in _STILL_DUE
     return WrittenList(path.name, count, due)
 
 

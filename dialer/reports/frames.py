@@ -34,7 +34,7 @@ class OpenLedger:
     A data frame has the columns of the CSV file of the same name, documented in ``docs/columns.md``: text, numbers to
     call and cells of the list as ``string``, columns of the list with nested JSON as objects, states and dispositions
     as ``category``, counts as ``Int64``, other numbers as ``Float64``, moments as ``datetime64[us, UTC]``. What is
-    empty is ``NA``.
+    empty is ``NA``; columns of the list hold what it holds, which may be an empty text.
     """
 
     def __init__(self, path: Path) -> None:

@@ -31,7 +31,7 @@ def counts(reader: LedgerReader, record: CampaignRecord) -> _Json:
             dict(reader.rows("attempt_states", campaign=record.id)),
             _next_due(reader, record),
         ),
-        "cost": {"total": round(cost, 6), "calls_with_cost": costed},
+        "cost": {"total": round(cost, 9), "calls_with_cost": costed},
     }
 
 

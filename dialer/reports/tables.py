@@ -78,7 +78,7 @@ def _plain(name: str, fields: tuple[Column, ...]) -> Callable[[LedgerReader, Cam
 def _rounded(fields: Sequence[Column], batch: Sequence[Sequence[Any]]) -> Batch:
     """Money without the dust of binary fractions."""
     return [
-        [None if amount is None else round(amount, 6) for amount in cells] if field.name == "cost" else cells
+        [None if amount is None else round(amount, 12) for amount in cells] if field.name == "cost" else cells
         for field, cells in zip(fields, batch, strict=True)
     ]
 

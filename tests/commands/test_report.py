@@ -28,6 +28,7 @@ def test_formats_come_with_commas_or_one_by_one_and_every_file_is_told(
     assert files == [
         *(f"{table}.{suffix}" for suffix in ("jsonl", "csv", "parquet") for table in tables),
         "summary.json",
+        "report.html",
     ]
     assert "reports/spring/outcomes.csv  1 rows\n" in said.out
     assert said.err.startswith("dialer: --where does not speak of attempts")
@@ -67,3 +68,13 @@ def test_a_mistake_is_one_line_and_nothing_is_written(
     assert error.count("\n") == 1
     assert "\x1b" not in error
     assert not Path("reports").exists()
+
+
+def test_a_condition_that_leaves_no_contact_out_makes_no_list_to_call(
+    ledger: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--as-contacts", "no_answer", "--where", "ended_at>=2030-01-01"]
+    assert main(["report", "spring", "--ledger", ledger, *flags]) == ExitCode.USER
+    said = capsys.readouterr().err
+    assert "--where does not speak of contacts" in said
+    assert not list(Path().glob("reports/spring/contacts*"))

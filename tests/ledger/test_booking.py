@@ -12,6 +12,7 @@ import pytest
 from dialer.core.errors import LedgerHeld
 from dialer.core.messages import Spend
 from dialer.core.pacing import DAY_S
+from dialer.ledger import lock
 from dialer.ledger.booking import Day, book, give_back
 from dialer.ledger.lock import WriterLock, holder_of, runner_of
 from dialer.ledger.reading import open_reader
@@ -83,8 +84,11 @@ def test_a_run_that_starts_while_requests_are_booked_waits_an_instant_and_is_not
     SqliteLedger(path).close()
 
 
-def test_a_run_is_refused_soon_where_another_runs_and_in_the_end_where_a_booking_never_ends(tmp_path: Path) -> None:
-    for brief, least_s, most_s in ((False, 0.0, 1.0), (True, 2.0, 4.0)):
+def test_a_run_is_refused_soon_where_another_runs_and_in_the_end_where_a_booking_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "BRIEF_WAIT_S", 1.2)
+    for brief, least_s, most_s in ((False, 0.0, 1.0), (True, 1.2, 5.0)):
         holder = WriterLock(tmp_path / "ledger.db", brief=brief)
         holder.acquire()
         began = time.monotonic()

@@ -820,7 +820,7 @@ def test_a_ledger_that_an_older_dialer_is_running_cannot_be_read_yet(tmp_path: P
     lock = WriterLock(path)
     lock.acquire()
     try:
-        with pytest.raises(LedgerUnusable, match="an older dialer is running"), open_reader(path):
+        with pytest.raises(LedgerUnusable, match="of an older dialer and in use"), open_reader(path):
             pass
     finally:
         lock.release()

@@ -32,7 +32,10 @@ _FIRST: Final = ("Ada", "Grace", "Linus", "Edsger", "Barbara", "Ken", "Radia", "
 _LAST: Final = ("Abbott", "Hopper", "Dijkstra", "Liskov", "Thompson", "Perlman", "Müller", "王")
 _ENDS: Final = ("completed", "no_answer", "voicemail", "busy", "failed")
 _CONTACT: Final = "INSERT INTO contact VALUES (?, ?, ?, 'people.csv', ?, ?, ?, ?, 1, NULL)"
-_LEAD: Final = "INSERT INTO lead VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_LEAD: Final = """
+INSERT INTO lead (id, campaign_id, phone, zone, state, due_at, attempts, submissions, disposition, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 _ATTEMPT: Final = """
 INSERT INTO attempt (key, campaign_id, lead_id, number, phone, agent_id, state, intended_at, gave_up_at, placed_at,
                      ended_at, call_id, disposition, duration_s, cost, reason)

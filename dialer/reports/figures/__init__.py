@@ -155,6 +155,6 @@ def _basis(people: People, attempts: Tally, rejected_rows: int, lengths: _Json, 
         answered_s=lengths["total_s"],
         lengths=lengths["calls"],
         longest_call_s=said.longest_call_s,
-        cost=round(attempts.cost, 6),
+        cost=round(attempts.cost, 9),
         uncosted=attempts.uncosted,
     )

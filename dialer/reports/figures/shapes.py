@@ -84,7 +84,7 @@ def agents(found: Tally) -> list[_Json]:
                 "in_doubt": agent.in_doubt,
                 "by_disposition": dict(sorted(agent.by_disposition.items())),
                 "talk_s": round(agent.talk_s, 6),
-                "cost": round(agent.cost, 6),
+                "cost": round(agent.cost, 9),
                 "calls_with_cost": agent.costed,
                 "calls_without_cost": agent.uncosted,
                 "answer_rate": rate,
@@ -97,14 +97,14 @@ def agents(found: Tally) -> list[_Json]:
 def cost(found: Tally) -> _Json:
     """What the calls cost, and of how many that is not known."""
     return {
-        "total": round(found.cost, 6),
+        "total": round(found.cost, 9),
         "calls_with_cost": found.costed,
         "calls_without_cost": found.uncosted,
         "unit": COST,
         "by_agent": [
             {
                 "agent_id": agent_id,
-                "total": round(agent.cost, 6),
+                "total": round(agent.cost, 9),
                 "calls_with_cost": agent.costed,
                 "calls_without_cost": agent.uncosted,
             }
