@@ -96,7 +96,9 @@ def _add_init(add: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="the column of numbers, where its header is unclear",
     )
-    add.add_argument("--agent", metavar="ID", help="the agent that speaks")
+    add.add_argument(
+        "--agent", action="append", default=[], metavar="ID", help="the agent that speaks; may be repeated"
+    )
     add.add_argument(
         "--region", metavar="CC", help="of numbers without a country code, like US; none: they are rejected"
     )

@@ -103,7 +103,7 @@ def _init(arguments: argparse.Namespace) -> int:
     flags = InitOptions(
         contacts=tuple(arguments.contacts),
         phone=tuple(arguments.phone),
-        agent=arguments.agent,
+        agent=",".join(arguments.agent) or None,
         region=arguments.region,
         hours=arguments.hours,
         base_url=arguments.base_url,

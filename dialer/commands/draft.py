@@ -31,6 +31,9 @@ class Draft:
     base_url: str = SANDBOX
     hours: str = ALWAYS
 
+    def _agents(self) -> list[str]:
+        return [agent for one in self.agent.split(",") if (agent := one.strip())]
+
     def having(self, key: Literal["agent", "hours", "base_url"], value: str) -> Draft:
         """The draft with another value. Raises :class:`UserError` for hours that name no day."""
         match key:
@@ -50,7 +53,7 @@ class Draft:
             "",
             _key("name", quoted(self.name), "the key in the ledger: keep it, or everybody is called again"),
             _key("contacts", lists if len(self.contacts) == 1 else f"[{lists}]", "relative to this file"),
-            _key("agents", f"[{quoted(self.agent)}]", "several share the work"),
+            _key("agents", f"[{', '.join(map(quoted, self._agents()))}]", "several share the work"),
         ]
         if self.hours == ALWAYS:
             said.append(_key("hours", quoted(ALWAYS), "rehearsals only"))

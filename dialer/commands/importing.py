@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from dialer.commands.common import plain
 from dialer.commands.display import BarDisplay, PlainDisplay, QuietDisplay
+from dialer.core.masks import masked_numbers
 from dialer.intake import Progress
 from dialer.intake.tables import Note
 
@@ -63,4 +64,4 @@ def _lines(display: PlainDisplay) -> Progress:
 
 def loud(notes: Iterable[Note]) -> list[str]:
     """What a run should say of its lists before it dials, fit for a terminal."""
-    return [plain(note.text) for note in notes if note.code in _LOUD]
+    return [masked_numbers(plain(note.text)) for note in notes if note.code in _LOUD]

@@ -39,6 +39,7 @@ class InitOptions:
     contacts: tuple[str, ...] = ()
     phone: tuple[str, ...] = ()
     agent: str | None = None
+    """One, or several with commas."""
     region: str | None = None
     """Two letters, or "none": numbers without a country code are rejected."""
     hours: str | None = None
@@ -195,7 +196,7 @@ def _ask_phone(error: UnclearColumns) -> tuple[str, ...]:
 def _rest(draft: Draft, target: Path, flags: InitOptions, *, asks: bool) -> Draft:
     """The draft with agent, hours and address: from the flags, from the terminal, or as they are by default."""
     questions: tuple[tuple[_Key, str | None, str, str | None], ...] = (
-        ("agent", flags.agent, "Agent (its id)", None),
+        ("agent", flags.agent, "Agent (its id; several with commas)", None),
         ("hours", flags.hours, "Calling hours on the contacts' clocks, like 9:00-17:00, saturday 10:00-14:00", HOURS),
         ("base_url", flags.base_url, "Address of the API, or sandbox to rehearse", SANDBOX),
     )

@@ -106,7 +106,14 @@ def _lists(source: str, file: str, now: float) -> ContactLists:
     """The contact lists of a campaign. Raises where the file cannot be read any more, or a list is missing."""
     campaign = read_campaign(source, Path(file))
     intake = Intake(campaign)
-    return ContactLists(intake.read(now), intake.headers, intake.understood, intake.digest(), campaign.digest())
+    return ContactLists(
+        intake.read(now),
+        intake.headers,
+        intake.understood,
+        intake.digest(),
+        campaign.digest(),
+        campaign.duplicates.in_other_campaigns,
+    )
 
 
 def _summary(path: Path, story: Story, result: Rebuilt, kept: list[Path]) -> Iterator[str]:

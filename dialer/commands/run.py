@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -50,17 +51,22 @@ class RunOptions:
 
 def run(path: Path, flags: RunOptions, options: Options) -> int:
     """Run the campaign in a file."""
+    if flags.only is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", flags.only, re.ASCII):
+        raise UserError(f"--only {flags.only}: a number is written as +E164, like +12125550100")
     campaign = load_campaign(path)
     key = api_key(campaign, options)
     intake = Intake(campaign)
     sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
     news = changed(_as_it_ran(ledger_path(options), campaign.name), campaign)
     confirm(campaign, path, news, yes=flags.yes)
+    fresh = options.ledger is not None and not ledger_path(options).exists()  # a slip of the pen begins afresh
     ledger = SqliteLedger(ledger_path(options))
     try:
         now = time.time()
         record = ledger.put_campaign(campaign.name, str(path.resolve()), campaign.source, campaign.digest(), now)
         display = choose_display(quiet=options.quiet)
+        if fresh:
+            display.notice(f"A new ledger: {ledger.path}. What other ledgers know of these people is not known here.")
         for item in news:
             display.notice(f"Changed since the last run: {item}")
         tell_healed(ledger, display)
@@ -140,8 +146,13 @@ def _run(
 ) -> int:
     out = flags.out or Path("reports") / campaign.name
     make_private_dir(out)
-    if flags.only is not None and not ledger.knows(record.id, flags.only):
-        raise UserError(f"--only {flags.only}: no contact of the list has this number (as +E164, like +12125550100)")
+    if flags.only is not None:
+        found = ledger.leads_of(record.id, [flags.only]).get(flags.only)
+        if found is None:
+            raise UserError(
+                f"--only {flags.only}: no contact of the list has this number (as +E164, like +12125550100)"
+            )
+        flags = replace(flags, only=found.phone)  # the number that this contact has gone on to, where it has
     try:
         result = anyio.run(session, campaign, record, ledger, key, display, flags)
     finally:

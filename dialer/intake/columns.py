@@ -11,7 +11,7 @@ from dialer.core.columns import Columns
 from dialer.core.errors import ContactsError
 from dialer.core.hours import zone_of
 from dialer.intake.phones import Numbers
-from dialer.intake.synonyms import is_key, is_weak, role_of
+from dialer.intake.synonyms import is_key, is_weak, role_of, says_phone
 from dialer.intake.tables import Note, Table
 from dialer.intake.values import consent_of, priority_of
 
@@ -153,6 +153,8 @@ class _Reading:
 
     def _phone(self, named: list[str]) -> tuple[str, ...]:
         if len(named) == 1 and not self._contradicts(named[0]):
+            named = [*named, *self._like_phones(named[0])]
+        if len(named) == 1 and not self._contradicts(named[0]):
             return (named[0],)
         if len(named) > 1:
             raise UnclearColumns(
@@ -175,6 +177,23 @@ class _Reading:
             f"name it in the campaign file: [columns] phone = {quoted(choice[0])}",
             choice,
         )
+
+    def _like_phones(self, phone: str) -> list[str]:
+        """Further columns that are full of numbers to call, by their signs and not by their headers alone."""
+        found: list[str] = []
+        for header in self._table.headers:
+            if header == phone or role_of(header) or is_key(header) or self._share("phone", header) < _SHARE:
+                continue
+            cells = self._cells[header]
+            if says_phone(header) or sum(cell.startswith(("+", "00")) for cell in cells) >= _SHARE * len(cells):
+                found.append(header)
+            else:
+                self._note(
+                    "phone_possible",
+                    f"the column '{header}' may hold phone numbers too; if it does, say which to try first: [columns] "
+                    f"phone = [{_listed((phone, header))}]",
+                )
+        return found
 
     def _contradicts(self, header: str) -> bool:
         """Whether a column is called a phone, and holds none while another one does."""

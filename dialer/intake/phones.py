@@ -34,6 +34,7 @@ _WORDS: Final = (
 )
 _LABEL: Final = re.compile(rf"\([^()\d]*\)|(?<!\w)(?:{_WORDS})(?!\w)\.?\s*:?|^[a-z]\s*:", re.IGNORECASE)
 _SEVERAL: Final = re.compile(r"[/;|\n,&]|(?<!\w)(?:or|and|oder|und|ou|et|o|y|e|of|en|lub|i)(?!\w)", re.IGNORECASE)
+_FAX: Final = re.compile(r"(?<!\w)fax(?!\w)", re.IGNORECASE)
 _EXTENSION: Final = re.compile(
     r"(?:;\s*ext\s*=|[,;]{2,}|(?<![a-z])(?:extension|extn?|ext|x|durchwahl|dw|poste|anexo|int|toestel)\.?:?\s*(?=\d)|#)\s*"
     r"[\d,;\s]*#?\s*$",
@@ -120,10 +121,21 @@ class Numbers:
         first = self._quietly(cell)
         if not isinstance(first, str) or not has_several(cell):
             return [first] if isinstance(first, str) else []
-        bare = self._without_words(_plain(cell, set()), set())
+        text = _plain(cell, set())
+        if match := _EXTENSION.search(text):
+            text = text[: match.start()]
+        bare = self._without_words(text, set())
+        if _FAX.search(text) or ("/" in bare and self._around_a_slash(bare, set())):
+            return [first]
+        found = [first]
         parts = [part for piece in _SEVERAL.split(bare) if (part := _trimmed(piece))]
-        whole = [number for part in parts if isinstance(number := self._one(part), str) and self._is_whole(part)]
-        return list(dict.fromkeys([first, *whole]))
+        for index, part in enumerate(parts):
+            number = self._one(part)
+            if isinstance(number, str) and self._goes_on(part, parts[index + 1 : index + 2]):
+                break
+            if isinstance(number, str) and self._is_whole(part):
+                found.append(number)
+        return list(dict.fromkeys(found))
 
     def _quietly(self, cell: str) -> str | Unusable:
         """What :meth:`read` finds, and nothing is noted: the number may never be used."""

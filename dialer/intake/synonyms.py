@@ -98,6 +98,11 @@ def role_of(header: str) -> str | None:
     return _ROLE_OF.get(word) or _ROLE_OF.get(_COUNTED.sub("", word))
 
 
+def says_phone(header: str) -> bool:
+    """Whether one of the words of a header means a phone, like "Telefon privat"."""
+    return any(role_of(word) == "phone" for word in re.split(r"[\W_]+", header) if word)
+
+
 def is_weak(header: str) -> bool:
     """Whether only the cells can tell what a header means."""
     return _COUNTED.sub("", folded(header)) in WEAK

@@ -153,9 +153,6 @@ class Ledger(Protocol):
     def next_due(self, campaign_id: int, only: str | None = None) -> float | None:
         """When the next lead is due, UTC seconds."""
 
-    def knows(self, campaign_id: int, phone: str) -> bool:
-        """Whether a contact of the campaign has this number."""
-
     def bound(self, call_ids: Iterable[str]) -> frozenset[str]:
         """Those of these calls that attempts hold, in any campaign."""
 

@@ -22,6 +22,8 @@ from dialer.ledger.people import Known, Other, People, Verdict
 from dialer.ledger.statements import statements
 
 BATCH: Final = 5_000
+TAKEN: Final = 0
+"""No id: the number is another contact's, who went on to it."""
 PIECE: Final = 50_000
 """Rows that are kept together: with each piece the disk is waited for, and by a kill as many are read again."""
 _CACHE_KB: Final = 96 << 10
@@ -135,6 +137,10 @@ class SqliteEnrollment:
             self._execute("forget_leads", {})
             self._execute("forget_contacts", {})
             self._execute("importing", {"importing": None})
+        else:  # what was kept of it is to be gone through again, whatever list comes next
+            told = self._one("SELECT importing FROM campaign WHERE id = ?", self._campaign_id)
+            if told is not None:
+                self._execute("importing", {"importing": json.dumps({**json.loads(told), "digest": None})})
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
@@ -237,6 +243,9 @@ class SqliteEnrollment:
 
     def _new(self, contact: NewContact, people: People) -> None:
         ident = self._ids(contact.phone)
+        if ident == TAKEN:
+            self._reject_contact(contact, Verdict.DUPLICATE, f"the number {contact.phone} was called for another row")
+            return
         if ident is None:
             ident, self._next = self._next, self._next + 1
         phone = contact.phone
@@ -305,7 +314,7 @@ class SqliteEnrollment:
         self._reject_contact(contact, Verdict.ELSEWHERE, other.why(contact.phone))
 
     def _reject_contact(self, contact: NewContact, verdict: Verdict, detail: str) -> None:
-        raw = contact.raw or _as_csv(contact.cells)
+        raw = contact.raw or as_csv(contact.cells)
         self._reject(RejectedRow(contact.file, contact.row_number, verdict.value, detail, raw))
 
     # --- the end ----------------------------------------------------------------------------------------------------
@@ -354,7 +363,8 @@ def _as_json(cells: dict[str, Any]) -> str:
         return json.dumps(cells, ensure_ascii=False)
 
 
-def _as_csv(cells: dict[str, Any]) -> str:
+def as_csv(cells: dict[str, Any]) -> str:
+    """A row of a list as CSV text."""
     line = io.StringIO()
     csv.writer(line).writerow(
         cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in cells.values()

@@ -96,8 +96,9 @@ class People:
     def judge(self, phone: str, key: str | None) -> tuple[Verdict, Known | None]:
         """What a row with this number and key is, and the contact that makes it so."""
         verdict, known = self._judge(phone, key)
-        if verdict in {Verdict.NEW, Verdict.MOVED} and phone in self.elsewhere:
-            return Verdict.ELSEWHERE, known
+        comes_back = known is not None and known.state is LeadState.CANCELLED
+        if phone in self.elsewhere and (verdict in {Verdict.NEW, Verdict.MOVED} or comes_back):
+            return (verdict if verdict is Verdict.DUPLICATE else Verdict.ELSEWHERE), known
         return verdict, known
 
     def _judge(self, phone: str, key: str | None) -> tuple[Verdict, Known | None]:
@@ -106,7 +107,8 @@ class People:
             return Verdict.DUPLICATE, at_number
         if key is None:
             return (Verdict.NEW, None) if at_number is None else (Verdict.KNOWN, at_number)
-        others = [one for one in self._by_key.get(key, {}).values() if one.phone != phone]
+        here = None if at_number is None else at_number.id
+        others = [one for one in self._by_key.get(key, {}).values() if one.phone != phone and one.id != here]
         for one in others:
             if one.id in self._seen:
                 return Verdict.DUPLICATE, one

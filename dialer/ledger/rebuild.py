@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from dialer.core.columns import Elsewhere
 from dialer.core.errors import LedgerDamaged, LedgerUnusable
 from dialer.ledger import NewContact, RejectedRow
-from dialer.ledger.enrollment import SqliteEnrollment
+from dialer.ledger.enrollment import TAKEN, SqliteEnrollment, as_csv
 from dialer.ledger.journal import Entry, JournalBroken, entry_of, journal_workspace, person_of
+from dialer.ledger.people import Other, Verdict
 from dialer.ledger.replay import Replay, ReplayFailed
 from dialer.ledger.sqlite import SCHEMA_VERSION
 from dialer.ledger.statements import migrations, statements
@@ -80,6 +82,7 @@ class ContactLists:
     list_digest: str
     digest: str
     """Of the campaign file."""
+    in_other_campaigns: Elsewhere = "allow"
 
 
 @dataclass(slots=True)
@@ -165,6 +168,8 @@ def _hear(story: Story, entry: Entry) -> None:
         return
     if entry.lead is not None and entry.person is not None:
         story.leads[entry.campaign, entry.person] = entry.lead
+    if entry.kind == "void" and entry.lead is not None and "next" in entry.data:
+        story.leads[entry.campaign, str(entry.data["next"])] = entry.lead
     if entry.kind == "import":  # other numbers of people who were called already
         story.leads |= {(entry.campaign, person): lead for person, lead in entry.data.get("same", {}).items()}
 
@@ -218,6 +223,8 @@ class Builder:
             self._besides(entry, lists, replay)
         for ident, found in lists.items():
             self._execute("set_digest", {"campaign": ident, "digest": found.digest})
+            if found.in_other_campaigns != "allow":
+                self._keep_apart(ident, called=found.in_other_campaigns == "reject_called")
         self._count(replay)
         self._db.execute("COMMIT")
 
@@ -242,10 +249,27 @@ class Builder:
                 enrollment.reject(row)
         enrollment.finish(found.columns, found.understood)
 
+    def _keep_apart(self, campaign: int, *, called: bool) -> None:
+        """Whoever was never tried and is an older campaign's was kept back before; the next run takes them up again."""
+        intake = self._db.execute("SELECT intake FROM campaign WHERE id = ?", (campaign,)).fetchone()[0]
+        values = {"campaign": campaign, "called": called}
+        for lead, phone, file, row, cells, name, is_open in self._db.execute(
+            statements()["had_twice"], values
+        ).fetchall():
+            told = {"reason": Verdict.ELSEWHERE.value, "detail": Other(name, bool(is_open)).why(phone)}
+            raw = as_csv(json.loads(cells))
+            where = {"campaign": campaign, "intake": intake, "file": file, "row_number": row}
+            self._execute("reject", {**where, **told, "raw": raw})
+            self._execute("forget_lead", {"lead": lead})
+            self._execute("forget_contact", {"lead": lead})
+            self._execute("read_again", {"campaign": campaign})
+
     def _ids(self, campaign: int) -> Callable[[str], int]:
         def ident(phone: str) -> int:
             known = self._left.pop((campaign, person_of(phone, self._salt)), None)
-            if known is not None and known not in self._taken:
+            if known in self._taken:
+                return TAKEN
+            if known is not None:
                 self._taken.add(known)
                 return known
             self._next += 1

@@ -51,6 +51,8 @@ def plain_errors(path: Path) -> Iterator[None]:
             raise LedgerDamaged(
                 f"the ledger {path} is damaged or no ledger ({said}); nothing is dialed from it: {RECOVER}"
             ) from error
+        if code == sqlite3.SQLITE_ERROR and "no such table" not in said:
+            raise  # a statement of ours is wrong: no user can mend that
         remedy = "make it readable and writable, and run again"
         raise LedgerUnusable(f"the ledger {path} cannot be used: {said}; {remedy}") from error
 
@@ -234,7 +236,7 @@ class SqliteLedger:
         """See :meth:`dialer.ledger.Ledger.claim`."""
         values = {"campaign": campaign_id, "now": now, "only": only}
         rows = self._rows("claim_waiting", **values, held=json.dumps(list(held)), limit=limit)
-        for priority, agents in self._lanes(campaign_id):
+        for priority, agents in self._lanes(campaign_id, now):
             if len(rows) >= limit:
                 break
             ready = [agent for agent in agents if agent not in held]
@@ -242,9 +244,10 @@ class SqliteLedger:
         understood = self._understood(campaign_id) if rows else frozenset()
         return [_lead(row, understood, self._free(campaign_id, row[13])) for row in rows]
 
-    def _lanes(self, campaign_id: int) -> Iterator[tuple[int, list[str]]]:
+    def _lanes(self, campaign_id: int, now: float) -> Iterator[tuple[int, list[str]]]:
         """The priorities that wait, the highest first, each with the agents who are wished for; "" is any."""
-        lane: tuple[int, str] | None = self._lane_below(campaign_id, _HIGHEST)
+        due = self._rows("wished_due", campaign=campaign_id, now=now)[0][0]
+        lane: tuple[int, str] | None = self._lane_below(campaign_id, _HIGHEST) if due else None
         passed = False
         while lane is not None:
             priority, agents = lane[0], [] if lane[0] else [""]
@@ -288,10 +291,6 @@ class SqliteLedger:
         """See :meth:`dialer.ledger.Ledger.next_due`."""
         due: float | None = self._rows("next_due", campaign=campaign_id, only=only)[0][0]
         return due
-
-    def knows(self, campaign_id: int, phone: str) -> bool:
-        """See :meth:`dialer.ledger.Ledger.knows`."""
-        return bool(self._rows("known_contact", campaign=campaign_id, phone=phone))
 
     def bound(self, call_ids: Iterable[str]) -> frozenset[str]:
         """See :meth:`dialer.ledger.Ledger.bound`."""

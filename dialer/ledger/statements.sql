@@ -32,6 +32,10 @@ WHERE lead.campaign_id = :campaign AND lead.state = 'queued' AND lead.due_at <= 
   AND (:only IS NULL OR lead.phone = :only)
 ORDER BY lead.due_at, lead.id LIMIT :limit;
 
+-- :name wished_due
+SELECT EXISTS (
+    SELECT 1 FROM lead WHERE campaign_id = :campaign AND state = 'queued' AND (priority <> 0 OR agent_id <> '') AND due_at <= :now);
+
 -- :name next_lane
 SELECT priority, agent_id FROM lead
 WHERE campaign_id = :campaign AND state = 'queued' AND (priority <> 0 OR agent_id <> '')
@@ -53,7 +57,7 @@ SELECT min(due) FROM (
 -- :name open_attempts
 SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
        attempt.placed_at, attempt.status,
-       lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
+       lead.id, attempt.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
        lead.zone, attempt.code, attempt.skew_low, attempt.skew_high, attempt.account
 FROM attempt JOIN lead ON lead.id = attempt.lead_id
 WHERE attempt.campaign_id = :campaign AND attempt.state IN ('intended', 'placed', 'uncertain')
@@ -62,7 +66,7 @@ ORDER BY attempt.placed_at, attempt.id;
 -- :name unresolved
 SELECT attempt.key, attempt.agent_id, attempt.state, attempt.intended_at, attempt.gave_up_at, attempt.call_id,
        attempt.placed_at, attempt.status,
-       lead.id, lead.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
+       lead.id, attempt.phone, lead.state, coalesce(lead.due_at, 0.0), lead.attempts - 1, attempt.number, lead.disposition,
        lead.zone, attempt.code, attempt.skew_low, attempt.skew_high, attempt.account
 FROM lead JOIN attempt ON attempt.lead_id = lead.id AND attempt.number = lead.submissions
 WHERE lead.campaign_id = :campaign AND lead.state = 'unresolved'
@@ -236,7 +240,17 @@ INSERT INTO further_number (campaign_id, phone, lead_id) VALUES (:campaign, :pho
 -- :name free_numbers
 SELECT said.value FROM json_each(:phones) AS said
 WHERE NOT EXISTS (SELECT 1 FROM contact WHERE campaign_id = :campaign AND phone = said.value)
-  AND NOT EXISTS (SELECT 1 FROM further_number WHERE campaign_id = :campaign AND phone = said.value);
+  AND NOT EXISTS (SELECT 1 FROM further_number WHERE campaign_id = :campaign AND phone = said.value)
+  AND NOT EXISTS (  -- nobody is to be called by two campaigns, at whatever number
+      SELECT 1 FROM campaign
+      CROSS JOIN contact ON contact.campaign_id = campaign.id AND contact.phone = said.value
+      CROSS JOIN lead ON lead.id = contact.id
+      WHERE campaign.id <> :campaign AND lead.state IN ('queued', 'waiting', 'dialing'))
+  AND NOT EXISTS (
+      SELECT 1 FROM campaign
+      CROSS JOIN further_number AS other ON other.campaign_id = campaign.id AND other.phone = said.value
+      CROSS JOIN lead ON lead.id = other.lead_id
+      WHERE campaign.id <> :campaign AND lead.state IN ('queued', 'waiting', 'dialing'));
 
 -- :name uncertain
 UPDATE attempt SET state = 'uncertain', gave_up_at = :gave_up_at, reason = :reason WHERE key = :attempt AND state = 'intended';
@@ -332,10 +346,6 @@ INSERT INTO lead (id, campaign_id, phone, zone, state, due_at) VALUES (?, ?, ?, 
 INSERT INTO lead (id, campaign_id, phone, zone, state, due_at, priority, agent_id, further)
 VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?);
 
--- :name known_contact
-SELECT id FROM contact WHERE campaign_id = :campaign AND phone = :phone
-UNION ALL SELECT lead_id FROM further_number WHERE campaign_id = :campaign AND phone = :phone;
-
 -- :name known_by_number
 SELECT contact.id, said.value, contact.key, contact.intake, contact.file, contact.row_number, lead.state, lead.submissions
 FROM json_each(:values) AS said
@@ -370,12 +380,14 @@ WHERE id = :contact
   AND (cells <> :cells OR first_name IS NOT :first_name OR last_name IS NOT :last_name OR key IS NOT coalesce(:key, key));
 
 -- :name change_zone
-UPDATE lead SET zone = :zone WHERE id = :contact AND zone IS NOT :zone AND (zone IS NULL OR submissions = 0);
+UPDATE lead SET zone = CASE WHEN phone = :phone THEN :zone ELSE coalesce(
+    (SELECT json_extract(value, '$[1]') FROM json_each(:further) WHERE json_extract(value, '$[0]') = lead.phone), zone) END
+WHERE id = :contact AND (zone IS NULL OR submissions = 0) AND (zone IS NOT :zone OR phone <> :phone);
 
 -- :name change_wishes
-UPDATE lead SET priority = :priority, agent_id = :agent, further = CASE WHEN submissions = 0 THEN :further ELSE further END
+UPDATE lead SET priority = :priority, agent_id = :agent, further = :further
 WHERE id = :contact AND state IN ('queued', 'waiting', 'cancelled')
-  AND (priority <> :priority OR agent_id <> :agent OR (submissions = 0 AND further <> :further));
+  AND (priority <> :priority OR agent_id <> :agent OR further <> :further);
 
 -- :name live_campaigns
 SELECT id, name FROM campaign WHERE id <> :campaign AND (
@@ -408,6 +420,26 @@ UNION ALL
 SELECT said.phone, lead.state IN ('queued', 'waiting', 'dialing')
 FROM further_number AS said JOIN lead ON lead.id = said.lead_id
 WHERE said.campaign_id = :campaign AND (lead.state IN ('queued', 'waiting', 'dialing') OR (:called AND lead.attempts > 0));
+
+-- :name had_twice
+SELECT lead.id, contact.phone, contact.file, contact.row_number, contact.cells, campaign.name,
+       max(other.state IN ('queued', 'waiting', 'dialing'))
+FROM lead JOIN contact ON contact.id = lead.id
+CROSS JOIN campaign ON campaign.id < :campaign
+CROSS JOIN contact AS theirs ON theirs.campaign_id = campaign.id AND theirs.phone = contact.phone
+CROSS JOIN lead AS other ON other.id = theirs.id
+WHERE lead.campaign_id = :campaign AND lead.state = 'queued' AND lead.submissions = 0
+  AND (other.state IN ('queued', 'waiting', 'dialing') OR (:called AND other.attempts > 0))
+GROUP BY lead.id;
+
+-- :name forget_lead
+DELETE FROM lead WHERE id = :lead;
+
+-- :name forget_contact
+DELETE FROM contact WHERE id = :lead;
+
+-- :name read_again
+UPDATE campaign SET list_digest = '' WHERE id = :campaign;
 
 -- :name importing
 UPDATE campaign SET importing = :importing WHERE id = :campaign;
@@ -499,7 +531,7 @@ SELECT count(*) FROM lead WHERE campaign_id = :campaign AND attempts > 0;
 SELECT agent_id, disposition, duration_s, cost FROM attempt WHERE campaign_id = :campaign AND state = 'ended';
 
 -- :name lead_states
-SELECT phone, state FROM lead WHERE campaign_id = :campaign;
+SELECT contact.phone, lead.state FROM lead JOIN contact ON contact.id = lead.id WHERE lead.campaign_id = :campaign;
 
 -- :name unspend
 UPDATE spent SET requests = max(requests - :requests, 0) WHERE account = :account AND day = :day;

@@ -9,11 +9,12 @@ import pytest
 
 from dialer.core.columns import Columns
 from dialer.core.errors import ContactsError
+from dialer.intake import Intake
 from dialer.intake.columns import Column, Mapping, understand
 from dialer.intake.csvfile import CsvFile
 from dialer.intake.sources import find
 from dialer.intake.synonyms import role_of
-from tests.support_rows import list_of
+from tests.support_rows import campaign_in, list_of, phone
 
 
 def _understood(directory: Path, content: str, **said: object) -> Mapping:
@@ -220,3 +221,18 @@ def test_the_answer_to_a_question_can_be_pasted_whatever_the_header_holds(tmp_pa
     assert tomllib.loads(asked[asked.index("[columns] ") + len("[columns] ") :]) == {
         "phone": ['Tel. " \\ \x1b', "Mobile"]
     }
+
+
+def test_a_second_column_of_numbers_is_asked_for_whatever_it_is_called(tmp_path: Path) -> None:
+    rows = "".join(f"{phone(index)},{phone(index + 50)}\n" for index in range(4))
+    for header in ("Telefon privat", "Reserve"):
+        list_of(tmp_path, f"Mobil,{header}\n{rows}")
+        with pytest.raises(ContactsError, match=rf'phone = \["Mobil", "{header}"\]'):
+            Intake(campaign_in(tmp_path))
+
+
+def test_a_column_that_may_hold_numbers_without_saying_so_is_told(tmp_path: Path) -> None:
+    list_of(tmp_path, "Phone,Order\n" + "".join(f"(212) 555-010{index},2125550{index}99\n" for index in range(4)))
+    intake = Intake(campaign_in(tmp_path, '[columns]\nregion = "US"\n'))
+    assert [note.code for note in intake.notes] == ["phone_possible"]
+    assert intake.files[0].mapping.phone == ("Phone",)

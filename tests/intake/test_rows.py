@@ -163,3 +163,10 @@ def test_a_cell_of_which_nobody_can_tell_how_many_numbers_it_holds_gives_none_to
 def test_a_priority_beyond_all_others_is_as_urgent_as_can_be(tmp_path: Path) -> None:
     contacts, _ = judged(tmp_path, "phone,priority\n+12125550100,999999\n+12125550101,-999999\n+12125550102,12\n")
     assert [contact.priority for contact in contacts] == [1000, -1000, 12]
+
+
+def test_an_extension_a_fax_and_the_rest_of_another_number_are_no_numbers_to_go_on_to(tmp_path: Path) -> None:
+    text = '[columns]\nphone = ["a", "b"]\nextensions = "strip"\n'
+    cells = ['"+1 212 555 0100,,4155550123"', "+43 1 58858 / +43 1 5885 / 80", "+12125550101; fax +12125550102"]
+    contacts, _ = judged(tmp_path, "a,b\n" + "".join(f"{cell},\n" for cell in cells), text)
+    assert [contact.further for contact in contacts] == [(), (), ()]

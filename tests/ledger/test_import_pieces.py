@@ -242,3 +242,37 @@ def test_the_rejected_row_names_the_other_campaign(winter: Path) -> None:
         ((detail, raw),) = db.execute("SELECT detail, raw FROM rejected").fetchall()
     assert detail == f"the number {phone(1)} is still to be called by the campaign 'winter'"
     assert next(csv.reader([raw])) == [phone(1)]
+
+
+def test_who_went_and_comes_back_belongs_to_the_campaign_that_took_them_up_meanwhile(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        enroll(ledger, put(ledger), [person(1), person(2)])
+        enroll(ledger, put(ledger), [person(2)], digest="without")
+        enroll(ledger, put(ledger, "winter"), [person(1)])
+    list_of(tmp_path, f"phone\n{phone(1)}\n{phone(2)}\n")
+    result = _spring(tmp_path)
+    assert result is not None
+    assert (result.known, result.rejected) == (1, {"in_other_campaign": 1})
+
+
+def test_an_import_that_failed_is_gone_through_again_even_where_the_list_is_the_same(tmp_path: Path) -> None:
+    list_of(tmp_path, _content(20, 99))
+    _import(tmp_path)
+    list_of(tmp_path, _content(70))
+
+    class Failing(Intake):
+        def read(self, *arguments: object, **flags: object) -> Iterator[NewContact | RejectedRow]:
+            for count, row in enumerate(super().read(*arguments, **flags)):  # type: ignore[arg-type]
+                if count == 45:
+                    raise ContactsError("list.csv: the disk would not give it")
+                yield row
+
+    with opened(tmp_path) as ledger:
+        ledger.piece = 10
+        record, intake = put(ledger), Failing(campaign_in(tmp_path))
+        with pytest.raises(ContactsError, match="disk"):
+            intake.enroll(ledger, record, NOON)
+    result = _import(tmp_path)
+    assert result is not None
+    assert (result.rows, sum(result.rejected.values())) == (70, 10)
+    assert _counts(tmp_path)[2] == 10

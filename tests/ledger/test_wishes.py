@@ -67,8 +67,7 @@ def test_a_number_that_is_somebody_elses_is_nobodys_further_number(tmp_path: Pat
         assert leads[phone(8)].further == ()
         assert [number.phone for number in leads[phone(2)].further] == [phone(9)]
         assert ledger.leads_of(record.id, [phone(8)])[phone(8)].id == leads[phone(8)].id
-        assert ledger.knows(record.id, phone(0))
-        assert ledger.knows(record.id, phone(8))
+        assert ledger.leads_of(record.id, [phone(0)])[phone(0)].phone == phone(8)
 
 
 def test_a_row_at_a_number_that_somebody_went_on_to_is_that_person_and_only_once(tmp_path: Path) -> None:
@@ -97,3 +96,55 @@ def test_wishes_cost_a_look_into_an_index_and_no_more(tmp_path: Path, name: str,
         plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + statements()[name], values)]
     assert any(f"USING INDEX {index} " in step or f"USING COVERING INDEX {index} " in step for step in plan), plan
     assert not any(step.startswith("SCAN lead") or "TEMP B-TREE" in step for step in plan), plan
+
+
+def _gone_on(directory: Path) -> None:
+    """Somebody is at the second of three numbers."""
+    with opened(directory) as ledger:
+        record = put(ledger)
+        enroll(ledger, record, [_wished(0, 0, None, 8, 9)])
+        (lead,) = ledger.claim(record.id, NOON, 10)
+        intend, attempt = intended(lead)
+        to = Number(phone(8), "Europe/London")
+        void = MarkVoid(attempt, LeadState.QUEUED, NOON, "invalid_phone_number", "no", NOON, goes_on_to=to)
+        ledger.commit(record.id, ACCOUNT, [intend, void])
+
+
+def test_a_later_list_changes_neither_the_clock_of_the_number_gone_on_to_nor_gives_back_those_it_withdrew(
+    tmp_path: Path,
+) -> None:
+    _gone_on(tmp_path)
+    with opened(tmp_path) as ledger:
+        record = put(ledger)
+        enroll(ledger, record, [_wished(0, 0, None, 8)], digest="later")
+        (lead,) = ledger.claim(record.id, NOON, 10)
+    assert (lead.phone, lead.zone, lead.further) == (phone(8), "Europe/London", ())
+
+
+def test_a_key_at_the_number_that_its_own_person_went_on_to_is_that_person(tmp_path: Path) -> None:
+    _gone_on(tmp_path)
+    with opened(tmp_path) as ledger:
+        record = put(ledger)
+        enroll(ledger, record, [_wished(0, 0, None, 8)._replace(key="ada")], digest="later")
+        (lead,) = ledger.claim(record.id, NOON, 10)
+        ledger.commit(record.id, ACCOUNT, whole_call(lead, Disposition.COMPLETED, LeadState.REACHED))
+        result = enroll(ledger, record, [person(8)._replace(key="ada")], digest="mended")
+    assert (result.known, result.rejected) == (1, {})
+
+
+def test_many_priorities_cost_nothing_while_none_of_them_is_due(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        record = put(ledger)
+        enroll(ledger, record, [_wished(index, index + 1) for index in range(300)], at=NOON + 60)
+        steps = 0
+
+        def count() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        ledger._db.set_progress_handler(count, 10)
+        assert not ledger.claim(record.id, NOON, 10)
+        ledger._db.set_progress_handler(None, 0)
+        assert steps < 60
+        assert len(ledger.claim(record.id, NOON + 60, 400)) == 300

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dialer.core.errors import ExitCode
 from dialer.core.lifecycle import Number
 from dialer.ledger import NewContact
 from dialer.ledger.sqlite import SqliteLedger
+from dialer.rehearsal.sandbox import Sandbox
 from tests.support.house import House, campaign, number
 
 REFUSED, FINE = "+12125550107", "+12125550100"
@@ -140,3 +142,73 @@ def _phones(directory: Path) -> set[str]:
     assert rows[FINE]["Mobile"] == REFUSED
     assert json.loads((directory / "reports" / "further" / "summary.json").read_text())["rows"]["contacts"] == 2
     return set(rows)
+
+
+def test_a_further_number_that_another_campaign_has_yet_to_call_is_left_to_it(tmp_path: Path) -> None:
+    spring, winter = House(tmp_path, campaign(name="spring")), House(tmp_path, campaign(name="winter"))
+    winter.exchange, winter.sandbox, winter.clock = spring.exchange, spring.sandbox, spring.clock
+    _enroll(spring, [_contact(REFUSED, 2, FINE)])
+    _enroll(winter, [_contact(FINE, 2)])
+    assert spring.run().exit_code is ExitCode.DONE
+    assert spring.exchange.calls == {}
+    winter.run()
+    assert [call.phone for call in spring.exchange.calls.values()] == [FINE]
+
+
+def test_a_ledger_put_back_from_a_copy_goes_on_to_no_number_that_was_called_since(tmp_path: Path) -> None:
+    (tmp_path / "now").mkdir()
+    house = House(tmp_path / "now", campaign())
+    _enroll(house, [_contact(REFUSED, 2, FINE), _contact("+12125550101", 3)])
+    shutil.copytree(tmp_path / "now", tmp_path / "copy")
+    house.run()
+    assert _called(house) == {FINE, "+12125550101"}
+    made = len(house.exchange.calls)
+    restored = House(tmp_path / "copy", campaign(), start=house.clock.start + 3600)
+    restored.exchange = house.exchange
+    restored.sandbox = Sandbox(house.exchange, house.rules, restored.clock.wall)
+    restored.run()
+    assert len(house.exchange.calls) == made
+
+
+def _lose_the_ledger(directory: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        (directory / ".dialer" / f"ledger.db{ending}").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("SMARTALEX_API_KEY", "DIALER_LEDGER"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_a_rebuilt_ledger_calls_nobody_at_a_number_that_another_row_had_gone_on_to(home: Path) -> None:
+    (home / "contacts.csv").write_text(f"Mobile,Home\n{REFUSED},{FINE}\n")
+    (home / "campaign.toml").write_text(CAMPAIGN)
+    assert main(["run", "campaign.toml", "--quiet", "--no-wait"]) == 0
+    (home / "contacts.csv").write_text(f"Mobile,Home\n{REFUSED},{FINE}\n{FINE},\n")
+    assert main(["run", "campaign.toml", "--quiet", "--no-wait"]) == 0
+    _lose_the_ledger(home)
+    assert main(["doctor", "--recover", "--yes"]) == 0
+    assert main(["run", "campaign.toml", "--quiet", "--no-wait"]) == 0
+    with (home / "reports" / "further" / "attempts.csv").open(newline="") as file:
+        assert [(row["phone"], row["state"]) for row in csv.DictReader(file)] == [(REFUSED, "void"), (FINE, "ended")]
+    with (home / "reports" / "further" / "rejected.csv").open(newline="") as file:
+        assert [row["reason"] for row in csv.DictReader(file)] == ["duplicate"]
+
+
+def test_a_rebuilt_ledger_keeps_campaigns_apart_as_they_were(home: Path) -> None:
+    waits = "+12125550102"  # busy at first: it stays in winter's retry queue
+    (home / "contacts.csv").write_text(f"Mobile,Home\n{waits},\n")
+    (home / "winter.toml").write_text(CAMPAIGN.replace('"further"', '"winter"'))
+    assert main(["run", "winter.toml", "--quiet", "--no-wait"]) == 3
+    (home / "contacts.csv").write_text(f"Mobile,Home\n{waits},\n{FINE},\n")
+    (home / "spring.toml").write_text(CAMPAIGN.replace('"further"', '"spring"'))
+    assert main(["run", "spring.toml", "--quiet", "--no-wait"]) == 0
+    _lose_the_ledger(home)
+    assert main(["doctor", "--recover", "--yes"]) == 0
+    for _ in range(2):
+        assert main(["run", "spring.toml", "--quiet", "--no-wait"]) == 0
+        with (home / "reports" / "spring" / "rejected.csv").open(newline="") as file:
+            assert [row["reason"] for row in csv.DictReader(file)] == ["in_other_campaign"]

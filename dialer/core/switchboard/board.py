@@ -103,8 +103,8 @@ class Board:
         """Leads that changed since the last commit: as the ledger hands them out, they are out of date."""
         self.passed_over = False
         """Whether the last plan was offered leads that had just been moved: the next claim brings others."""
-        self._gone_on_to: set[str] = set()
-        """Further numbers of leads that are dialed in place of the first."""
+        self._taken_numbers: set[str] = set()
+        """Numbers that no lead may go on to: another did, or the list shows a call that this ledger does not know."""
         self._invalid_in_row = 0
         self._creates_since_look = 0
         uncertain = [item for item in restored.open_attempts if item.state is AttemptState.UNCERTAIN]
@@ -251,8 +251,8 @@ class Board:
     def _next_number(self, lead: Lead) -> Number | None:
         """The next of the lead's numbers that nobody else went on to since they were handed out."""
         for number in lead.further:
-            if number.phone not in self._gone_on_to:
-                self._gone_on_to.add(number.phone)
+            if number.phone not in self._taken_numbers:
+                self._taken_numbers.add(number.phone)
                 return number
         return None
 

@@ -188,6 +188,11 @@ class Hearing(Board):
     def _page(self, fact: PageSeen, now: float) -> None:
         self.requests.hush.failures = 0
         self.trust.answered()
+        self._taken_numbers.update(
+            call.phone_number
+            for call in fact.page.calls
+            if call.phone_number and call.id not in fact.bound and call.agent_id in self.agents.desks
+        )
         # before a call on this page ends, so that those that wait for it are known; and in the order they were made in,
         # since the last call to a person may settle what an earlier one did not
         for stranger in _as_made(fact):

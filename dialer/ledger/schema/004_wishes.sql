@@ -21,3 +21,4 @@ CREATE TABLE further_number (
     lead_id     INTEGER NOT NULL REFERENCES lead(id),
     PRIMARY KEY (campaign_id, phone)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX further_number_of ON further_number (lead_id);
