@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any
+from typing import Any, Final
 
 from dialer.core.errors import UserError
-from dialer.core.masks import masked, masked_cell
+from dialer.core.masks import masked, masked_cell, masked_numbers, masked_phone_cell, masked_row
 from dialer.reports.columns import Column, Kind
 from dialer.reports.conditions import Condition, Test, read_condition, test_of, words_fit
 from dialer.reports.tables import Batch, Table
 from dialer.reports.values import texts
 
-_MASKED = frozenset({Kind.PHONE, Kind.GIVEN, Kind.GIVEN_PHONE, Kind.RAW})
+_MASKS: Final[Mapping[Kind, Callable[[str], str]]] = {
+    Kind.PHONE: masked,
+    Kind.GIVEN: masked_cell,
+    Kind.GIVEN_PHONE: masked_phone_cell,
+    Kind.SAID: masked_numbers,
+    Kind.RAW: masked_row,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,8 @@ def _notes(
 
 
 def _masked(column: Column, cells: Sequence[Any]) -> Sequence[Any]:
-    if column.kind not in _MASKED:
+    mask = _MASKS.get(column.kind)
+    if mask is None:
         return cells
-    mask: Callable[[str], str] = masked if column.kind is Kind.PHONE else masked_cell
     shown = texts(cells) if column.kind in {Kind.GIVEN, Kind.GIVEN_PHONE} else cells
     return [cell and mask(cell) for cell in shown]
