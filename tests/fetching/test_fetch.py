@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -374,6 +375,19 @@ def test_two_fetches_do_not_write_into_one_directory(home: Path, run: Callable[.
     finally:
         manifest.close()
     assert (done.returncode, "another fetch" in done.stderr) == (5, True)
+
+
+def test_while_another_fetch_asks_into_another_directory_no_wait_says_so_and_nothing_is_asked(
+    home: Path, run: Callable[..., Done]
+) -> None:
+    before = _spent(home)
+    with (home / ".dialer" / "ledger.db.fetch").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = run("fetch", "spring", "--out", "elsewhere", "--no-wait")
+    assert (done.returncode, len(done.stderr.splitlines())) == (ExitCode.HELD, 1)
+    assert "another fetch is asking" in done.stderr
+    assert _spent(home) == before
+    assert run("fetch", "spring", "--out", "elsewhere", "--no-wait").returncode == 0
 
 
 def _lines(home: Path) -> list[dict[str, Any]]:
