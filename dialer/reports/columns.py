@@ -6,7 +6,7 @@ drawn from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -123,12 +123,14 @@ def names(columns: Sequence[Column]) -> tuple[str, ...]:
     return tuple(column.name for column in columns)
 
 
-def given(headers: Sequence[str], understood: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of the input with these headers; one of the same name as one of ours becomes ``input_<name>``.
+_OUTCOMES: Final = frozenset(column.name for column in OUTCOMES)
+
+
+def given(headers: Sequence[str], understood: Sequence[str], ours: Collection[str] = _OUTCOMES) -> tuple[Column, ...]:
+    """The columns of the input with these headers; one of the same name as one of ``ours`` becomes ``input_<name>``.
 
     ``understood`` are those that are no metadata: numbers to call may stand in them.
     """
-    ours = names(OUTCOMES)
     found: dict[str, Column] = {}
     for header in headers:
         name = header
