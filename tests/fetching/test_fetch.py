@@ -161,6 +161,17 @@ def test_everything_is_fetched_once_for_its_owners_eyes_and_a_second_start_asks_
     assert _spent(home) - before == 8
 
 
+def test_a_transcript_that_a_hand_has_damaged_is_fetched_anew(home: Path, run: Callable[..., Done]) -> None:
+    condition = ("--where", "disposition=voicemail", "--transcripts")
+    assert run("fetch", "spring", *condition).returncode == 0
+    (path,) = _files(home, "transcripts")
+    whole = json.loads(path.read_text("ascii"))
+    path.write_text(json.dumps({**whole, "transcript": 5}))
+    (home / "reports" / "spring" / "fetched.jsonl").unlink()
+    assert "fetched: 1 transcript" in run("fetch", "spring", *condition).stdout
+    assert json.loads(path.read_text("ascii"))["transcript"] == whole["transcript"]
+
+
 def test_without_a_kind_words_are_fetched_and_no_sound_and_conditions_choose_calls(
     home: Path, run: Callable[..., Done]
 ) -> None:
