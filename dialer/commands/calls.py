@@ -32,6 +32,8 @@ from dialer.reports.tables import iso
 
 REAL_API: Final = "https://api.getsmartalex.com/v1"
 WIDEST: Final = 100
+LONGEST_S: Final = 1e6
+"""Nothing in a call lasts as long: whatever says so is damaged."""
 _CALL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -59,7 +61,7 @@ def transcript(call_id: str, flags: CallsOptions, options: Options) -> int:
         raise UserError(f"'{plain(call_id)[:80]}' is no call's id; it is like call_abc123, as in attempts.csv")
     known = _known(call_id, options)
     name = known.told.get("campaign")
-    roots = [flags.out] if flags.out else [Path("reports") / name] if name else []
+    roots = [flags.out] if flags.out else [Path("reports") / name] if name else sorted(Path("reports").glob("*"))
     lies = next((said for root in roots if (said := read_transcript(transcript_path(root, call_id), call_id))), None)
     said = lies or {"call_id": call_id, **known.told, **_from_the_api(call_id, known, flags, options)}
     if flags.as_json:
@@ -99,7 +101,7 @@ def _from_the_api(call_id: str, known: _Known, flags: CallsOptions, options: Opt
                 return await client.get_transcript(call_id)
         path = ledger_path(options)
         account = account_of(key, api.base_url, known.account_word)
-        with suppress(LedgerHeld):  # one request of a person, while a run dials: the run's own count has room for it
+        with suppress(LedgerHeld, LedgerUnusable, OSError):  # one request of a person: the day's count has room for it
             book(path, account, time.time(), [], lambda _: 1)
         async with (
             api_address(known.campaign, path) as base_url,
@@ -130,7 +132,7 @@ def _api(known: _Known, flags: CallsOptions) -> Api:
 def conversation(said: dict[str, Any], width: int) -> Iterator[str]:
     """The lines of a conversation, none of them longer than ``width`` where words allow it, all of them plain text."""
     yield _headline(said)
-    turns = [turn for turn in said.get("transcript") or () if isinstance(turn, dict)]
+    turns = said.get("transcript") or ()
     speakers = [_one_line(turn.get("speaker") or "?")[:16] for turn in turns]
     column = max(map(len, speakers), default=0)
     for turn, speaker in zip(turns, speakers, strict=True):
@@ -152,7 +154,7 @@ def _headline(said: dict[str, Any]) -> str:
         masked(str(phone)) if phone else None,
         said.get("agent_id"),
         said.get("disposition"),
-        length(float(duration_s)) if isinstance(duration_s, int | float) else None,
+        length(duration_s) if isinstance(duration_s, int | float) and 0 <= duration_s < LONGEST_S else None,
         said.get("created_at"),
     ]
     return "  ".join(_one_line(part) for part in parts if part)
@@ -163,7 +165,7 @@ def _one_line(text: object) -> str:
 
 
 def _clock(seconds: object) -> str:
-    if not isinstance(seconds, int | float) or not 0 <= seconds < 1e6:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < LONGEST_S:
         return "--:--"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -26,6 +26,7 @@ from dialer.fetching.calls import FinishedCall, Wanted, finished_calls, wanted
 from dialer.fetching.listing import count, write_listing, write_summaries
 from dialer.fetching.manifest import Kind, Manifest, Outcome
 from dialer.fetching.shelf import Shelf
+from dialer.fetching.turn import turn
 from dialer.ledger import CampaignRecord
 from dialer.ledger.lock import runner_of
 from dialer.ledger.reading import open_reader
@@ -180,16 +181,17 @@ async def _once(job: _Job) -> None:
     wanted = list(errands(job.chosen, job.kinds, job.manifest, again=job.flags.again, shelf=job.shelf))
     if not wanted:
         return
-    budget = Budget(job.path, account, api, campaigns, SystemClock(), job.teller, job.flags.wait, local_time)
-    try:
-        async with (
-            api_address(job.campaign, job.path) as base_url,
-            CallsClient(base_url, key, timeout_s=api.timeout, on_note=budget.heard) as client,
-            MediaClient(THIS_MACHINE if api.is_loopback else STRICT) as media,
-        ):
-            await _fetch(job, budget, client, media, wanted, ours)
-    finally:
-        budget.close()
+    async with turn(job.path, job.teller, wait=job.flags.wait):
+        budget = Budget(job.path, account, api, campaigns, SystemClock(), job.teller, job.flags.wait, local_time)
+        try:
+            async with (
+                api_address(job.campaign, job.path) as base_url,
+                CallsClient(base_url, key, timeout_s=api.timeout, on_note=budget.heard) as client,
+                MediaClient(THIS_MACHINE if api.is_loopback else STRICT) as media,
+            ):
+                await _fetch(job, budget, client, media, wanted, ours)
+        finally:
+            budget.close()
 
 
 async def _fetch(

@@ -23,7 +23,7 @@ def masked_phone(phone: str) -> str:
 
 def without_numbers(text: str) -> str:
     """A sentence in which whatever may be a phone number is masked."""
-    return masked_numbers(plain(text))
+    return plain(masked_numbers(text))
 
 
 def initials(name: str) -> str:

@@ -185,7 +185,8 @@ class Fetcher:
         call, summary = errand.call, said.get("summary")
         if Kind.TRANSCRIPT in errand.kinds:
             if said.get("transcript") or summary:
-                path = self.shelf.find(Kind.TRANSCRIPT, call.id) or self.shelf.keep_transcript(call.id, said)
+                lies = self.shelf.find(Kind.TRANSCRIPT, call.id) if self.shelf.read_transcript(call.id) else None
+                path = lies or self.shelf.keep_transcript(call.id, said)
                 yield self._yes(call, Kind.TRANSCRIPT, self.shelf.relative(path), path.stat().st_size)
             else:
                 yield self._no(call, Kind.TRANSCRIPT, Gone("the transcript is empty"))

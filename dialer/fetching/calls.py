@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from dialer.core.lifecycle import Disposition
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
-from dialer.reports.columns import ATTEMPTS, OUTCOMES, Column, given, names
-from dialer.reports.conditions import Test, read_condition, test_of
+from dialer.reports.columns import ATTEMPTS, OUTCOMES, given, names
+from dialer.reports.conditions import Test, compiled
 
 _NAMES: Final = (
     "call_id", "phone", "agent_id", "disposition", "status", "number", "intended_at", "placed_at", "created_at",
@@ -24,6 +24,8 @@ _KNOWN: Final = {
     if column.name in _NAMES
 }
 """What conditions may name, with the meaning of attempts.csv; ``state`` and ``attempts`` are the contact's."""
+_OURS: Final = frozenset({*_KNOWN, *names(OUTCOMES)})
+"""Names that a column of the list cannot have here: those of ``outcomes.csv``, so that it is called alike there."""
 _SILENT: Final = frozenset({Disposition.BUSY, Disposition.NO_ANSWER, Disposition.FAILED})
 
 
@@ -47,7 +49,7 @@ class FinishedCall:
 
 
 class Wanted(NamedTuple):
-    """One condition on a call: the column, whether it is one of the list, and what tells whether a cell is meant."""
+    """One condition on a call: the column by its name in the ledger or, ``of_list``, in the list; and the test."""
 
     column: str
     of_list: bool
@@ -55,20 +57,12 @@ class Wanted(NamedTuple):
 
 
 def wanted(record: CampaignRecord, said: Iterable[str]) -> list[Wanted]:
-    """Conditions in words. Raises :class:`~dialer.core.errors.UserError` where one is none, or of an unknown column."""
-    columns = {column.name: column for column in given(record.columns, record.understood)} | _KNOWN
-    found: list[Wanted] = []
-    for words in said:
-        condition = read_condition(words, list(columns))
-        column = columns[condition.column]
-        found.append(Wanted(_header(record, column), column.name not in _KNOWN, test_of(condition, column)))
-    return found
-
-
-def _header(record: CampaignRecord, column: Column) -> str:
-    """A column of the list by the name that it has there."""
-    theirs = dict(zip(names(given(record.columns, record.understood)), record.columns, strict=True))
-    return column.name if column.name in _KNOWN else theirs[column.name]
+    """Conditions in words. Raises :class:`~dialer.core.errors.UserError` where one is none, of an unknown column, or of
+    a word that its column does not know."""
+    theirs = given(record.columns, record.understood, _OURS)
+    columns = [(header, True) for header in record.columns] + [(name, False) for name in _KNOWN]
+    tests = compiled(said, {"calls": (*theirs, *_KNOWN.values())})["calls"]
+    return [Wanted(*columns[place], test) for place, test in tests]
 
 
 def finished_calls(

@@ -19,6 +19,8 @@ from dialer.core.errors import LedgerHeld, UserError
 NAME: Final = "fetched.jsonl"
 YOUNG_S: Final = 3600.0
 """What is not available of a call that ended less than this before may only not be available yet."""
+_LAST_MOMENT: Final = 253_402_300_800.0
+"""The end of the year 9999."""
 
 
 class Kind(StrEnum):
@@ -76,10 +78,20 @@ class Manifest:
         except OSError:
             os.close(self._file)
             raise LedgerHeld(f"another fetch writes to {directory}; wait for it or choose another --out") from None
+        try:
+            self.entries = self._remembered()
+        except OSError as error:
+            os.close(self._file)
+            raise UserError(f"cannot use {self.path}: {error.strerror}; mend that and go on") from None
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _remembered(self) -> dict[tuple[str, Kind], Entry]:
         raw = self.path.read_bytes()
         if raw and not raw.endswith(b"\n"):
             os.write(self._file, b"\n")  # a torn line must not swallow the next one
-        self.entries = {(entry.call, entry.kind): entry for line in raw.splitlines() if (entry := _read(line))}
+        return {(entry.call, entry.kind): entry for line in raw.splitlines() if (entry := _read(line))}
 
     def add(self, *entries: Entry) -> None:
         """Remember; durable when it returns. Raises :class:`~dialer.core.errors.UserError` where the disk is full."""
@@ -118,11 +130,19 @@ def _read(line: bytes) -> Entry | None:
             str(said["call"]),
             Kind(said["kind"]),
             Outcome(said["outcome"]),
-            float(said["at"]),
+            _moment(said["at"]),
             str(said.get("why", "")),
             str(said.get("file", "")),
             int(said.get("bytes", 0)),
             str(said.get("text", "")),
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _moment(said: Any) -> float:
+    """UTC seconds. Raises :class:`ValueError` for what no calendar has."""
+    moment = float(said)
+    if not 0 <= moment < _LAST_MOMENT:
+        raise ValueError(moment)
+    return moment

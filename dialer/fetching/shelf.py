@@ -107,12 +107,19 @@ def transcript_path(root: Path, call_id: str) -> Path:
 
 
 def read_transcript(path: Path, call_id: str) -> dict[str, Any] | None:
-    """The transcript in a file, if it is one and of this call."""
+    """The transcript in a file, if it is one and of this call: a list of turns, and a summary or none."""
     try:
         said = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) and said.get("call_id") == call_id else None
+    return said if isinstance(said, dict) and said.get("call_id") == call_id and _is_whole(said) else None
+
+
+def _is_whole(said: Mapping[str, Any]) -> bool:
+    """Whether turns and summary are as they were written, whatever a hand has done to the file since."""
+    turns, summary = said.get("transcript"), said.get("summary")
+    whole = isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns)
+    return whole and isinstance(summary, str | None)
 
 
 def _name(call_id: str) -> str:

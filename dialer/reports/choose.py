@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any
+from typing import Any, Final
 
 from dialer.core.errors import UserError
-from dialer.core.masks import masked, masked_cell
+from dialer.core.masks import masked, masked_cell, masked_numbers, masked_phone_cell, masked_row
 from dialer.reports.columns import Column, Kind
-from dialer.reports.conditions import Condition, Test, read_condition, test_of, words_fit
+from dialer.reports.conditions import Tests, compiled
 from dialer.reports.tables import Batch, Table
 from dialer.reports.values import texts
 
-_MASKED = frozenset({Kind.PHONE, Kind.GIVEN, Kind.GIVEN_PHONE, Kind.RAW})
+_MASKS: Final[Mapping[Kind, Callable[[str], str]]] = {
+    Kind.PHONE: masked,
+    Kind.GIVEN: masked_cell,
+    Kind.GIVEN_PHONE: masked_phone_cell,
+    Kind.SAID: masked_numbers,
+    Kind.RAW: masked_row,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,7 @@ class Choice:
 class Cut:
     """What becomes of one table."""
 
-    tests: tuple[tuple[int, Test], ...] = ()
-    """By the place of the column."""
+    tests: Tests = ()
     places: tuple[int, ...] | None = None
     mask_phones: bool = False
 
@@ -77,14 +82,9 @@ class Plan:
 def plan(choice: Choice, tables: Mapping[str, Sequence[Column]]) -> Plan:
     """What becomes of each of ``tables``. Raises :class:`UserError` for columns and values that there are not."""
     known = list(dict.fromkeys(column.name for columns in tables.values() for column in columns))
-    conditions = [read_condition(said, known) for said in choice.where]
+    tested = compiled(choice.where, tables)
     _check_columns(choice.columns, known)
-    for condition in conditions:
-        _check_words(condition, tables)
-    tested = {name: tests for name, fields in tables.items() if (tests := _tests(conditions, fields)) is not None}
     picked = {name: _places(choice.columns, fields) for name, fields in tables.items()}
-    if not tested:
-        raise UserError(f"--where: no table has all of the columns {', '.join(c.column for c in conditions)}")
     if choice.columns and not any(picked.values()):
         raise UserError(f"--columns: no table has all of the columns {', '.join(choice.columns)}")
     cuts = {name: Cut(tested.get(name, ()), picked[name], choice.mask_phones) for name in tables}
@@ -97,26 +97,6 @@ def _check_columns(wanted: Sequence[str], known: Sequence[str]) -> None:
             raise UserError(f"--columns: there is no column '{name}'; there are: {', '.join(known)}")
     if len(set(wanted)) < len(wanted):
         raise UserError("--columns: a column is named twice")
-
-
-def _check_words(condition: Condition, tables: Mapping[str, Sequence[Column]]) -> None:
-    """Refuse words that no table's column knows."""
-    columns = [column for fields in tables.values() for column in fields if column.name == condition.column]
-    if not any(words_fit(condition, column) for column in columns):
-        words = "; or ".join(", ".join(column.words) for column in dict.fromkeys(columns))
-        raise UserError(f"--where '{condition.said}': {condition.column} is one of: {words}")
-
-
-def _tests(conditions: Sequence[Condition], fields: Sequence[Column]) -> tuple[tuple[int, Test], ...] | None:
-    """The conditions as tests of a table's columns; None where they do not speak of this table."""
-    places = {column.name: place for place, column in enumerate(fields)}
-    found = []
-    for condition in conditions:
-        place = places.get(condition.column)
-        if place is None or not words_fit(condition, fields[place]):
-            return None
-        found.append((place, test_of(condition, fields[place])))
-    return tuple(found)
 
 
 def _places(wanted: Sequence[str], fields: Sequence[Column]) -> tuple[int, ...] | None:
@@ -139,8 +119,8 @@ def _notes(
 
 
 def _masked(column: Column, cells: Sequence[Any]) -> Sequence[Any]:
-    if column.kind not in _MASKED:
+    mask = _MASKS.get(column.kind)
+    if mask is None:
         return cells
-    mask: Callable[[str], str] = masked if column.kind is Kind.PHONE else masked_cell
     shown = texts(cells) if column.kind in {Kind.GIVEN, Kind.GIVEN_PHONE} else cells
     return [cell and mask(cell) for cell in shown]

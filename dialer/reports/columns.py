@@ -6,7 +6,7 @@ drawn from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -29,6 +29,8 @@ class Kind(Enum):
     GIVEN = "as the list has it"
     """A column of the input: text, or nested JSON as dict and list."""
     GIVEN_PHONE = "as the list has it, may be a number to call"
+    SAID = "text that others wrote"
+    """Names of the list, words of the API: numbers may stand in it."""
     RAW = "a row of the list as CSV text"
 
 
@@ -68,7 +70,7 @@ OUTCOMES: Final = (
     _DURATION,
     _SENTIMENT,
     Column("cost", Kind.AMOUNT, "cost of all calls to the contact in the API's units"),
-    Column("reason", Kind.TEXT, "why it ended so, where there is more to say"),
+    Column("reason", Kind.SAID, "why it ended so, where there is more to say"),
 )
 """After the columns of the input. Call, agent, length and mood are the last attempt's."""
 ATTEMPTS: Final = (
@@ -89,7 +91,7 @@ ATTEMPTS: Final = (
     _SENTIMENT,
     _COST,
     Column("code", Kind.TEXT, "the API's code, where it refused"),
-    Column("reason", Kind.TEXT, "why, where there is more to say"),
+    Column("reason", Kind.SAID, "why, where there is more to say"),
 )
 RETRY_QUEUE: Final = (
     _ROW,
@@ -98,13 +100,13 @@ RETRY_QUEUE: Final = (
     _ATTEMPTS,
     _NEXT,
     Column("timezone", Kind.TEXT, "the contact's time zone, or those it may be in with & between them"),
-    Column("first_name", Kind.TEXT, "as the list has it"),
-    Column("last_name", Kind.TEXT, "as the list has it"),
+    Column("first_name", Kind.SAID, "as the list has it"),
+    Column("last_name", Kind.SAID, "as the list has it"),
 )
 REJECTED: Final = (
     _ROW,
     Column("reason", Kind.TEXT, "why the row cannot be called, as a word"),
-    Column("detail", Kind.RAW, "the same as a sentence"),
+    Column("detail", Kind.SAID, "the same as a sentence"),
     Column("file", Kind.TEXT, "the list that the row is in"),
     Column("raw", Kind.RAW, "the row as CSV text"),
 )
@@ -121,12 +123,14 @@ def names(columns: Sequence[Column]) -> tuple[str, ...]:
     return tuple(column.name for column in columns)
 
 
-def given(headers: Sequence[str], understood: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of the input with these headers; one of the same name as one of ours becomes ``input_<name>``.
+_OUTCOMES: Final = frozenset(column.name for column in OUTCOMES)
+
+
+def given(headers: Sequence[str], understood: Sequence[str], ours: Collection[str] = _OUTCOMES) -> tuple[Column, ...]:
+    """The columns of the input with these headers; one of the same name as one of ``ours`` becomes ``input_<name>``.
 
     ``understood`` are those that are no metadata: numbers to call may stand in them.
     """
-    ours = names(OUTCOMES)
     found: dict[str, Column] = {}
     for header in headers:
         name = header
@@ -154,7 +158,7 @@ Call, agent, length and mood of an outcome are those of its last attempt; a refu
 
 | type | CSV | JSON lines | workbook | Parquet | data frame |
 |---|---|---|---|---|---|
-| text, as the list has it | text | string | text | `string` | `string` |
+| text, as the list has it, that others wrote | text | string | text | `string` | `string` |
 | as the list has it, nested | JSON | object, array | JSON | JSON, `string` | objects |
 | word | text | string | text | `string` | `category` |
 | number to call | `+12125550100` | string | text | `string` | `string` |

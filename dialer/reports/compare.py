@@ -21,7 +21,7 @@ POINT: Final = 0.01
 SEEN_GAP: Final = 0.05
 """The difference of which it is said how many calls would show it."""
 FEWEST: Final = 5
-"""Below so many people reached, a cost per person has no interval: the linearisation would not hold."""
+"""Below so many below the line, a mean or a ratio has no interval: the linearisation would not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def compare(first: Side, second: Side) -> list[Row]:
         _people(first, second),
         _calls("voicemail_share", first, second, first.machine, second.machine),
         _ratio("average_call_length", "people who answered", first.talk_s, second.talk_s),
-        _cost(first, second),
+        _ratio("cost_per_reached", "people", first.cost, second.cost),
         _attempts(first, second),
     ]
 
@@ -149,14 +149,8 @@ def _shares(
 
 def _ratio(name: str, counted: str, one: Sample, other: Sample) -> Row:
     fractions = (one.y, one.x), (other.y, other.x)
-    return Row(name, DEFINITIONS[name].unit, counted, (one.ratio, other.ratio), fractions, difference(one, other))
-
-
-def _cost(first: Side, second: Side) -> Row:
-    row = _ratio("cost_per_reached", "people", first.cost, second.cost)
-    if min(first.reached, second.reached) >= FEWEST:
-        return row
-    return Row(row.name, row.unit, row.counted, row.values, row.fractions, (None, None))
+    interval = difference(one, other) if min(one.x, other.x) >= FEWEST else (None, None)
+    return Row(name, DEFINITIONS[name].unit, counted, (one.ratio, other.ratio), fractions, interval)
 
 
 def _attempts(first: Side, second: Side) -> Row:
@@ -175,7 +169,9 @@ def conclusion(row: Row) -> str:
     if gap is None:
         return "Nothing can be said: there are no such calls on both sides."
     if low is None or high is None:
-        return "Too few people to say anything."
+        if min(whole for _, whole in row.fractions) < FEWEST:
+            return "Nothing can be told from so few."
+        return "Nothing can be told: on one side all are alike, which does not show how far chance goes."
     if row.sign:
         more, ends = ("higher", (low, high)) if row.sign > 0 else ("lower", (-high, -low))
         from_, to = bare(ends[0], row.unit), amount(ends[1], row.unit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import ge, gt, le, lt
@@ -22,6 +22,46 @@ _MOMENT: Final = re.compile(
 _FORM: Final = "column=value[,value], or != >= <= > <"
 Test = Callable[[Any], bool]
 """Whether a cell, as it is in memory, is meant."""
+
+
+Tests = tuple[tuple[int, Test], ...]
+"""What all must hold of a row of a table, each by the place of its column."""
+
+
+def compiled(said: Iterable[str], tables: Mapping[str, Sequence[Column]]) -> dict[str, Tests]:
+    """Conditions in words, as tests for each of ``tables`` that has all of the columns they name.
+
+    Raises :class:`UserError` for what is no condition, for columns, words and values that there are not, and where no
+    table has all of the columns.
+    """
+    known = list(dict.fromkeys(column.name for columns in tables.values() for column in columns))
+    conditions = [read_condition(words, known) for words in said]
+    for condition in conditions:
+        _check_words(condition, tables)
+    found = {name: tests for name, fields in tables.items() if (tests := _tests(conditions, fields)) is not None}
+    if not found:
+        raise UserError(f"--where: no table has all of the columns {', '.join(each.column for each in conditions)}")
+    return found
+
+
+def _check_words(condition: Condition, tables: Mapping[str, Sequence[Column]]) -> None:
+    """Refuse words that no table's column knows."""
+    columns = [column for fields in tables.values() for column in fields if column.name == condition.column]
+    if not any(words_fit(condition, column) for column in columns):
+        words = "; or ".join(", ".join(column.words) for column in dict.fromkeys(columns))
+        raise UserError(f"--where '{condition.said}': {condition.column} is one of: {words}")
+
+
+def _tests(conditions: Sequence[Condition], fields: Sequence[Column]) -> Tests | None:
+    """The conditions as tests of a table's columns; None where they do not speak of this table."""
+    places = {column.name: place for place, column in enumerate(fields)}
+    found = []
+    for condition in conditions:
+        place = places.get(condition.column)
+        if place is None or not words_fit(condition, fields[place]):
+            return None
+        found.append((place, test_of(condition, fields[place])))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

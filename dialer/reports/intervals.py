@@ -100,11 +100,16 @@ class Sample:
 
 
 def difference(first: Sample, second: Sample, level: float = LEVEL) -> Interval:
-    """The first ratio less the second: Welch's interval, with Satterthwaite's degrees of freedom."""
+    """The first ratio less the second: Welch's interval, with Satterthwaite's degrees of freedom.
+
+    None where a side has no spread and the ratios differ: nothing tells then how far chance goes.
+    """
     one, other = first.variance(), second.variance()
     if one is None or other is None or first.ratio is None or second.ratio is None:
         return None, None
     gap = first.ratio - second.ratio
+    if 0.0 in {one, other} and gap:
+        return None, None
     if one + other == 0.0:
         return gap, gap
     freedom = (one + other) ** 2 / (one**2 / (first.units - 1) + other**2 / (second.units - 1))

@@ -30,7 +30,7 @@ _EPOCH: Final = 25_569
 """1970-01-01 in a workbook's days."""
 _DAY_S: Final = 86_400
 _COLUMNS_MOST: Final = 16_384
-_WIDTHS: Final = {Kind.MOMENT: 19, Kind.PHONE: 16, Kind.GIVEN_PHONE: 18, Kind.RAW: 50, Kind.COUNT: 11, Kind.AMOUNT: 11}
+_WIDTHS: Final = {Kind.MOMENT: 19, Kind.PHONE: 16, Kind.GIVEN_PHONE: 18, Kind.RAW: 50, Kind.SAID: 30, Kind.COUNT: 11}
 _ABOUT: Final = "About"
 _SAYS: Final = "Times are UTC. Numbers to call are text. Cells are cut after 32,767 characters; the CSV has them whole."
 

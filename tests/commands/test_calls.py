@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,7 @@ def test_hostile_words_are_inert_wherever_they_come_out_and_the_call_is_found_fe
             assert "\x1b" not in raw
         assert shown[0] == shown[1]
         assert all(character.isprintable() or character == "\n" for character in shown[0])
+        _still_read_when_something_is_in_the_way(path, shown[0], capsys)
         assert main(["calls", "transcript", "call_nobody", "--base-url", url]) == 2
         said = capsys.readouterr().err
         assert (said.count("\n"), "knows no call call_nobody" in said) == (1, True)
@@ -88,3 +90,33 @@ def test_hostile_words_are_inert_wherever_they_come_out_and_the_call_is_found_fe
     assert main(["calls", "transcript", path.stem, "--out", "nowhere"]) == 2  # the sandbox is gone
     assert main(["calls", "transcript", "../../etc/passwd"]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def _still_read_when_something_is_in_the_way(path: Path, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file was damaged by hand, the ledger takes no booking, the ledger cannot even be read."""
+    ledger, whole = Path(".dialer/ledger.db"), path.read_bytes()
+    damaged: list[dict[str, Any]] = [
+        {"transcript": 5},
+        {"transcript": ["Hello"]},
+        {"transcript": [], "summary": 5},
+        {"transcript": None},
+        {},
+    ]
+    for said in damaged:
+        path.write_text(json.dumps({"call_id": path.stem, **said}))
+        assert main(["calls", "transcript", path.stem]) == 0
+        assert capsys.readouterr().out == shown
+    path.write_text(json.dumps({"call_id": path.stem, "transcript": [], "duration_s": 10**400}))
+    assert main(["calls", "transcript", path.stem]) == 0
+    path.write_bytes(whole)
+    lock = ledger.with_name("ledger.db.lock")
+    lock.unlink()
+    lock.mkdir()
+    capsys.readouterr()
+    assert main(["calls", "transcript", path.stem, "--out", "nowhere"]) == 0  # from the API, booked nowhere
+    assert capsys.readouterr().out == shown
+    lock.rmdir()
+    ledger.rename("aside.db")
+    assert main(["calls", "transcript", path.stem]) == 0  # from the disk
+    assert capsys.readouterr().out == shown
+    Path("aside.db").rename(ledger)

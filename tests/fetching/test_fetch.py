@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -158,6 +159,17 @@ def test_everything_is_fetched_once_for_its_owners_eyes_and_a_second_start_asks_
     again = run("fetch", "spring", *KINDS)
     assert (again.returncode, "already there: 4 transcripts, 4 summaries, 4 recordings" in again.stdout) == (0, True)
     assert _spent(home) - before == 8
+
+
+def test_a_transcript_that_a_hand_has_damaged_is_fetched_anew(home: Path, run: Callable[..., Done]) -> None:
+    condition = ("--where", "disposition=voicemail", "--transcripts")
+    assert run("fetch", "spring", *condition).returncode == 0
+    (path,) = _files(home, "transcripts")
+    whole = json.loads(path.read_text("ascii"))
+    path.write_text(json.dumps({**whole, "transcript": 5}))
+    (home / "reports" / "spring" / "fetched.jsonl").unlink()
+    assert "fetched: 1 transcript" in run("fetch", "spring", *condition).stdout
+    assert json.loads(path.read_text("ascii"))["transcript"] == whole["transcript"]
 
 
 def test_without_a_kind_words_are_fetched_and_no_sound_and_conditions_choose_calls(
@@ -374,6 +386,19 @@ def test_two_fetches_do_not_write_into_one_directory(home: Path, run: Callable[.
     finally:
         manifest.close()
     assert (done.returncode, "another fetch" in done.stderr) == (5, True)
+
+
+def test_while_another_fetch_asks_into_another_directory_no_wait_says_so_and_nothing_is_asked(
+    home: Path, run: Callable[..., Done]
+) -> None:
+    before = _spent(home)
+    with (home / ".dialer" / "ledger.db.fetch").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = run("fetch", "spring", "--out", "elsewhere", "--no-wait")
+    assert (done.returncode, len(done.stderr.splitlines())) == (ExitCode.HELD, 1)
+    assert "another fetch is asking" in done.stderr
+    assert _spent(home) == before
+    assert run("fetch", "spring", "--out", "elsewhere", "--no-wait").returncode == 0
 
 
 def _lines(home: Path) -> list[dict[str, Any]]:

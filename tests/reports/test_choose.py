@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -10,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dialer.core.errors import UserError
+from dialer.core.lifecycle import Disposition, LeadState
 from dialer.intake import Intake
 from dialer.ledger import NewContact
 from dialer.ledger.reading import open_reader
 from dialer.reports import Wish, Written, write_reports
 from dialer.reports.choose import Choice
+from tests.support.pages import rows_of
 from tests.support.people import TEXTS, eight_people, enrolled
-from tests.support_rows import NOON, campaign_in, phone
+from tests.support_rows import ACCOUNT, NOON, campaign_in, phone, whole_call
 
 ALL = tuple(range(len(TEXTS)))
 
@@ -138,6 +143,39 @@ def test_masked_reports_show_no_number_anywhere(ledger: Path, tmp_path: Path) ->
         assert "555 7777" not in text
 
 
+def test_masked_reports_hide_what_the_importer_dials_in_any_writing_and_in_every_table(tmp_path: Path) -> None:
+    seen = (
+        "212–555–0100",
+        "212\xa0555\u20110101",
+        "２１２－５５５－０１０２",
+        "212  -  555  -  0103",
+        "Tel. 212\t555\t0104",
+    )
+    rows = [f'"{cell}",Ada 212 555 0199,Abbott,{cell}' for cell in (*seen, *seen)]  # the second time they are rejected
+    ledger = enrolled(
+        tmp_path, "\r\n".join(["phone,first_name,last_name,note", *rows]) + "\r\n", '[columns]\nregion = "US"\n'
+    )
+    try:
+        record = ledger.campaign("spring")
+        assert record is not None
+        leads = ledger.claim(record.id, NOON, 100)
+        assert len(leads) == len(seen)
+        busy = [whole_call(lead, Disposition.BUSY, LeadState.WAITING, NOON + 900) for lead in leads]
+        ledger.commit(record.id, ACCOUNT, [change for changes in busy for change in changes])
+    finally:
+        ledger.close()
+    out = tmp_path / "out"
+    _write(ledger.path, out, Wish(("csv", "jsonl"), Choice(mask_phones=True)))
+    assert {row["first_name"] for row in _csv(out / "retry_queue.csv")} == {"Ada 212 ••• ••99"}
+    assert len(_csv(out / "rejected.csv")) == len(seen)
+    for path in (*out.glob("*.csv"), *out.glob("*.jsonl"), out / "summary.json"):
+        digits = re.sub(r"[^\w\n,{}]", "", unicodedata.normalize("NFKC", path.read_text("utf-8")))
+        assert not re.findall(r"555\D{0,4}01\d\d", digits), path.name
+    page = json.dumps(rows_of(out / "report.html"), ensure_ascii=False)
+    assert "•" in page
+    assert "555" not in page
+
+
 # --- lists for later campaigns -------------------------------------------------------------------------------------
 
 
@@ -199,6 +237,4 @@ def test_any_cell_comes_back_from_a_list_of_contacts_as_it_was(
     again.mkdir()
     (again / "list.csv").write_bytes((here / "out" / "contacts_queued.csv").read_bytes())
     enrolled_again = _read_again(again, here / "out" / "contacts_queued.csv", declared)
-    import json
-
     assert [row.cells for row in enrolled_again] == [json.loads(row) for row in before]

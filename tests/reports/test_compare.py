@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dialer.cli import main
-from dialer.reports.compare import Side, compare, conclusion
+from dialer.reports.compare import Row, Side, compare, conclusion
 from dialer.reports.intervals import Sample
 from tests.support_rows import enroll, opened, person, put
 
@@ -117,10 +117,12 @@ def test_what_cannot_be_compared_is_told_in_one_line(
     assert err.count("\n") == 1
 
 
-def _side(people: int, answered: int, doubts: int = 0) -> Side:
+def _side(people: int, answered: int, doubts: int = 0, talk_s: float = 0.0) -> Side:
+    """Everybody was called once, and those who answered talked equally long and cost the same."""
     calls = Sample(people, people, answered, people, answered, answered)
-    none = Sample(people)
-    return Side("x", people, answered, doubts, doubts, 0, calls, none, calls, none, none)
+    once = Sample(people, people, people, people, people, people)
+    talk = Sample(people, answered, answered * talk_s, answered, answered * talk_s**2, answered * talk_s)
+    return Side("x", people, answered, doubts, doubts, 0, calls, Sample(people), once, talk, talk)
 
 
 def test_few_calls_tell_no_difference_and_how_many_would() -> None:
@@ -143,3 +145,22 @@ def test_what_is_in_doubt_makes_the_interval_wider() -> None:
     assert sure.interval[1] is not None
     assert unsure.interval[1] > sure.interval[1]
     assert sure.sign == 1
+
+
+def _means(people: int, answered: int) -> list[Row]:
+    rows = compare(_side(people, answered, talk_s=60.0), _side(people, answered, talk_s=30.0))
+    return [row for row in rows if row.name in {"average_call_length", "cost_per_reached", "attempts_per_contact"}]
+
+
+def test_a_mean_of_few_has_no_interval_however_alike_they_are() -> None:
+    for row in _means(2, 1):
+        assert (row.interval, row.sign, conclusion(row)) == ((None, None), 0, "Nothing can be told from so few.")
+    assert [row.gap for row in _means(2, 1)] == [30.0, 30.0, 0.0]
+
+
+def test_a_mean_without_spread_is_not_sure_either() -> None:
+    length, cost, attempts = _means(20, 8)
+    for row in (length, cost):
+        assert (row.interval, row.sign) == ((None, None), 0)
+        assert conclusion(row).startswith("Nothing can be told: on one side all are alike")
+    assert conclusion(attempts) == "No difference can be told; it is 0.000 at most, either way."

@@ -186,6 +186,13 @@ def test_a_missing_cost_is_not_nothing() -> None:
     assert (rate["value"], rate["low"], rate["high"], rate["missing"]) == (0.5, 0.5, None, 2)
 
 
+def test_an_average_length_is_no_higher_than_its_own_bound_where_calls_outlasted_the_longest() -> None:
+    for doubt in ({"doubtful_calls": 2}, {"lengths": 3, "answered_s": 540.0}, {}):
+        rate = rates(_basis(**{"answered_s": 720.0, "longest_call_s": 100.0, **doubt}))["average_call_length"]
+        assert (rate["value"], rate["high"]) == (180.0, 180.0)
+        assert rate["low"] <= 180.0
+
+
 def test_counts_are_the_same_however_often_they_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = Random(9)
     rows = [

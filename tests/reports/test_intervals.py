@@ -65,7 +65,14 @@ def test_nothing_is_said_where_there_is_nothing_to_go_by() -> None:
     assert newcombe(Share(0, 0), Share(1, 2)) == (None, None)
     assert difference(Sample(), _mean_of([1.0, 2.0])) == (None, None)
     assert difference(_mean_of([1.0]), _mean_of([1.0, 2.0])) == (None, None)
-    assert difference(_mean_of([2.0, 2.0]), _mean_of([1.0, 1.0])) == (1.0, 1.0)
+
+
+def test_no_spread_is_no_certainty() -> None:
+    assert difference(_mean_of([2.0, 2.0]), _mean_of([1.0, 1.0])) == (None, None)
+    assert difference(_mean_of([2.0, 2.0]), _mean_of([1.0, 1.5])) == (None, None)
+    assert difference(_mean_of([2.0, 2.0]), _mean_of([2.0, 2.0])) == (0.0, 0.0)
+    one_caller = Sample(9, 1, 60.0, 1, 3600.0, 60.0)  # nine people, one of whom talked for a minute
+    assert difference(one_caller, Sample(9, 1, 30.0, 1, 900.0, 30.0)) == (None, None)
 
 
 def test_calls_to_one_person_tell_no_more_than_the_person() -> None:

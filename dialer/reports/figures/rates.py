@@ -231,7 +231,7 @@ def _of_amounts(basis: Basis) -> dict[str, dict[str, Any]]:
     untold = basis.answered - basis.lengths
     unknown, total_s = untold + basis.doubtful_calls, basis.answered_s
     calls = basis.lengths + unknown
-    most_s = total_s + unknown * basis.longest_call_s
+    highest = [quotient(total_s + unknown * basis.longest_call_s, calls), quotient(total_s, basis.lengths)]
     cost, open_end = basis.cost, basis.uncosted > 0
 
     def per(count: int, perhaps: int) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def _of_amounts(basis: Basis) -> dict[str, dict[str, Any]]:
             round(total_s, 3),
             basis.lengths,
             quotient(total_s, calls),
-            quotient(most_s, calls),
+            max((each for each in highest if each is not None), default=None),  # a call may have outlasted the longest
             basis.doubtful_calls,
             untold,
         ),

@@ -76,9 +76,9 @@ def _people(reader: LedgerReader, summary: Json, *, mask: bool) -> dict[int, str
     """Name and number of those contacts that the page names."""
     ids = [one["contact"] for one in [*summary["unresolved"]["contacts"], *summary["retry_queue"]["next"]]]
     found = reader.rows("page_people", ids=json.dumps(ids))
-    people = {lead: (shown(f"{first or ''} {last or ''}").strip(), phone) for lead, first, last, phone in found}
+    people = {lead: (f"{first or ''} {last or ''}".strip(), phone) for lead, first, last, phone in found}
     hidden = {lead: (masked_numbers(name), masked(phone)) for lead, (name, phone) in people.items()} if mask else people
-    return {lead: " ".join(part for part in named if part) for lead, named in hidden.items()}
+    return {lead: f"{shown(name)} {phone}".lstrip() for lead, (name, phone) in hidden.items()}
 
 
 def _words(summary: Json, choice: Choice, people: Mapping[int, str], *, mask: bool) -> Json:

@@ -105,10 +105,11 @@ def _json(found: Iterable[tuple[Any, ...]], *, mask: bool) -> Iterator[str]:
 
 def _row(found: tuple[Any, ...], *, mask: bool) -> list[Any]:
     number, first, last, phone, state, disposition, attempts, last_at, next_at, length, cost, agent, *why = found
-    name, note = shown(f"{first or ''} {last or ''}".strip()), shown(next(filter(None, why), ""))
+    name, note = f"{first or ''} {last or ''}".strip(), next(filter(None, why), "")
     if mask:
         name, phone, note = masked_numbers(name), masked(phone), masked_numbers(note)
-    return [number, name, phone, state, disposition, attempts, shown(agent), last_at, next_at, length, cost, note]
+    facts = state, disposition, attempts, shown(agent), last_at, next_at, length, cost
+    return [number, shown(name), phone, *facts, shown(note)]
 
 
 def _gzip(texts: Iterable[str]) -> Iterator[bytes]:

@@ -233,5 +233,5 @@ def rejected_facts(summary: Json, *, mask: bool) -> Facts:
 
 def _example(example: Json, *, mask: bool) -> str:
     where = f"row {example['row_number']} of {shown(example['file'])}"
-    detail = masked_numbers(shown(example["detail"])) if mask else shown(example["detail"])
+    detail = shown(masked_numbers(example["detail"]) if mask else example["detail"])
     return f"{where}: {detail}" if detail else where
