@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +46,9 @@ class WriterLock:
             raise
         self._file = file
         said = f"{os.getpid()} {BRIEF}\n" if self._brief else f"{os.getpid()}\n"
-        os.pwrite(file, said.encode(), 0)  # the old word is never blanked: a blank file says nothing of who holds it
-        os.ftruncate(file, len(said))
+        with suppress(OSError):  # on a full disk nobody can read who holds it; it is held all the same
+            os.pwrite(file, said.encode(), 0)  # the old word is never blanked: a blank file says nothing of its holder
+            os.ftruncate(file, len(said))
 
     def _wait_for(self, file: int) -> None:
         began = time.monotonic()
