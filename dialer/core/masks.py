@@ -24,7 +24,10 @@ _SIGN: Final = r"[\s\x00-\x1f\x7f()./~\-]"
 _NUMBER: Final = re.compile(rf"\+?[0-9](?:{_SIGN}*[0-9]){{6,}}")
 _VANITY: Final = re.compile(rf"[0-9](?:{_SIGN}*[0-9]){{2,}}(?:{_SIGN}|[0-9A-Za-z])*")
 _VANITY_LETTERS: Final = 3
-_LETTER_O: Final = re.compile(r"(?<=[0-9])[oO]+|(?<![^\W\d_])[oO]+(?=[0-9])")
+_LETTER_O: Final = re.compile(
+    rf"[0-9](?:{_SIGN}*[oO]){{1,20}}|(?<![^\W\d_])[oO](?:{_SIGN}*[oO]){{0,20}}(?={_SIGN}*[0-9])"
+)
+_ZEROS: Final = str.maketrans("oO", "00")
 _MOMENT: Final = re.compile(r"\d{4}-[01]\d-[0-3]\d(?:[T ][0-2]?\d(?::?\d\d){0,2})?(?:\.\d+)?(?:Z| ?[+-][01]\d:?\d\d)?")
 _IS_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII).fullmatch
 _BETWEEN_CELLS: Final = re.compile(r"([,;|])")
@@ -117,7 +120,7 @@ def _digit(mark: str) -> str:
 def _plain(text: str) -> str:
     """What stands in a text, mark for mark: what groups digits is a sign of ASCII, a letter O beside them a zero."""
     plain = text if text.isascii() else "".join(mark if mark.isascii() else _sign(mark) for mark in text)
-    return _LETTER_O.sub(lambda found: "0" * len(found[0]), plain) if "o" in plain.lower() else plain
+    return _LETTER_O.sub(lambda found: found[0].translate(_ZEROS), plain) if "o" in plain.lower() else plain
 
 
 def _sign(mark: str) -> str:

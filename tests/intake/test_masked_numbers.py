@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialer.core.columns import Columns
@@ -53,6 +53,7 @@ _VANITY = st.builds(
 )
 
 
+@example("2\x0bO\x0b2\x0b6\x0bO\x0b2\x0b2\x0b5")
 @given(_written() | _VANITY)
 def test_whatever_the_importer_reads_a_masked_cell_no_longer_shows(cell: str) -> None:
     shown = masked_phone_cell(cell)
