@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from dialer.core.errors import UserError
-from dialer.core.masks import masked_numbers
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports import contacts, csvfile, jsonlfile, parquetfile
@@ -72,10 +71,6 @@ def write_reports(
 def _write_figures(reader: LedgerReader, record: CampaignRecord, directory: Path, now: float, *, mask: bool) -> None:
     """What is of the whole campaign, whatever was chosen of its tables."""
     summary = summarise(reader, record, now)
-    if mask:
-        for reason in summary["rejected"]:
-            for example in reason["examples"]:
-                example["detail"] = masked_numbers(example["detail"])
     write_text(directory / "summary.json", summary_json(summary))
     write_page(reader, record, summary, directory / PAGE, mask_phones=mask)
 

@@ -1,7 +1,7 @@
 """All figures of a campaign in one look at the ledger, in memory that does not grow with its rows.
 
 A few walks over the attempts and one over the contacts: what they bring is counted as it passes by. Nothing here holds
-a phone number, a name or a cell of the list, except the details of rejected rows.
+a phone number, a name or a cell of the list, except the details of rejected rows, whose numbers are masked.
 """
 
 from __future__ import annotations

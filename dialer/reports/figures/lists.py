@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from dialer.core.lifecycle import AttemptState, LeadState
+from dialer.core.masks import masked_numbers
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports.figures.timeline import timeline
@@ -57,7 +58,9 @@ def rejected(reader: LedgerReader, record: CampaignRecord, reasons: dict[str, in
     found = []
     for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
         rows = reader.rows("figures_rejected_examples", campaign=record.id, reason=reason, most=EXAMPLES)
-        examples = [{"file": file, "row_number": number, "detail": detail} for file, number, detail in rows]
+        examples = [
+            {"file": file, "row_number": number, "detail": masked_numbers(detail)} for file, number, detail in rows
+        ]
         found.append({"reason": reason, "rows": count, "examples": examples})
     return found
 
