@@ -479,7 +479,8 @@ def test_a_run_that_starts_while_things_are_fetched_goes_first_and_fetching_goes
     home, url = many
     shutil.copytree(home, tmp_path, dirs_exist_ok=True)
     _now_with(tmp_path, url=url, per_minute=30)
-    _write(tmp_path, _text(url=url), tuple(f"+1212556{index:04d}" for index in range(18)))
+    people = tuple(f"+1212556{index:04d}" for index in range(40))
+    _write(tmp_path, _text(url=url, per_minute=600), people)  # some seconds: longer than from one request to the next
     process = _start_fetch(tmp_path)
     try:
         _until_lines(tmp_path, 2, process)
