@@ -26,6 +26,7 @@ from dialer.core.messages import (
     HoldWished,
     MarkDoubted,
     MarkUncertain,
+    MarkVoid,
     Order,
     PageSeen,
     Place,
@@ -155,7 +156,11 @@ class Runner:
         for change in changes:
             if isinstance(change, MarkDoubted) and change.attempt.call_id is not None:
                 self._known.pop(change.attempt.call_id, None)
-        moved = any(isinstance(change, Postpone | PostponeLead) for change in changes)
+        moved = any(
+            isinstance(change, Postpone | PostponeLead)
+            or (isinstance(change, MarkVoid) and change.goes_on_to is not None)
+            for change in changes
+        )
         self._again = moved or self.board.passed_over  # others may be due
         self._tell_doubts(changes)
         self._look_ahead(now)

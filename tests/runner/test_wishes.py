@@ -94,6 +94,14 @@ def _called(house: House) -> set[str]:
     return {call.phone for call in house.exchange.calls.values()}
 
 
+def test_the_next_number_is_called_at_once_even_where_nothing_else_is_left_to_do(tmp_path: Path) -> None:
+    house = House(tmp_path, campaign())
+    _enroll(house, [_contact(REFUSED, 2, FINE)])
+    assert house.run().exit_code is ExitCode.DONE
+    refused, called = (row[0] for row in house.rows("SELECT intended_at FROM attempt ORDER BY id"))
+    assert called - refused < 1
+
+
 def test_where_all_numbers_are_refused_the_contact_is_rejected(tmp_path: Path) -> None:
     house = House(tmp_path, campaign())
     _enroll(house, [_contact(REFUSED, 2)])
