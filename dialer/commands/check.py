@@ -19,7 +19,7 @@ from dialer.commands.understood import line, one
 from dialer.core.campaign import Campaign, load_campaign
 from dialer.core.errors import ContactsError, ExitCode, UserError
 from dialer.core.hours import CallingHours
-from dialer.core.lifecycle import LeadState
+from dialer.core.lifecycle import DUE_LEADS, OPEN_LEADS
 from dialer.intake import Intake
 from dialer.intake.seen import Seen, of_phone
 from dialer.ledger.people import Other
@@ -30,7 +30,6 @@ from dialer.reports.tables import REJECTED_COLUMNS
 
 _ZONES: Final = 4
 _CAMPAIGNS: Final = 3
-_UNFINISHED: Final = frozenset({LeadState.QUEUED, LeadState.DIALING, LeadState.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ def _known_here(reader: LedgerReader, name: str, survey: Survey) -> str:
         if of_phone(phone) in survey.phones:
             states[state] += 1
         else:
-            gone += state in {LeadState.QUEUED, LeadState.WAITING}
+            gone += state in DUE_LEADS
     said = ", ".join(f"{count:,} {state}" for state, count in states.items())
     if gone:
         said += f"; {gone:,} waiting whose rows are gone would be cancelled"
@@ -183,7 +182,7 @@ def _known_elsewhere(reader: LedgerReader, names: Sequence[str], survey: Survey)
     for name in names:
         shared = to_call = unfinished = 0
         for phone, state in reader.rows("lead_states", campaign=reader.campaign(name).id):
-            is_open = state in _UNFINISHED
+            is_open = state in OPEN_LEADS
             unfinished += is_open
             if of_phone(phone) in survey.phones:
                 shared += 1

@@ -7,7 +7,6 @@ The call is placed once, whatever comes; its number must be one that the person 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from dialer.commands.preflight import PROBE, first_question, slow_list
 from dialer.commands.run import api_address
 from dialer.core.campaign import Campaign
 from dialer.core.errors import ApiError, ExitCode, NoAnswer, UserError
-from dialer.core.masks import masked
+from dialer.core.masks import is_e164, masked
 from dialer.core.messages import Note, Spend
 from dialer.core.reconcile import ATTEMPT_KEY, CAMPAIGN_KEY
 from dialer.core.wire import Call, CallPage, NewCall
@@ -37,7 +36,6 @@ from dialer.runner.gate import Gate
 LONGEST_S: Final = 600.0
 """Then the call is ended, and what has not shown is taken for never."""
 PAUSE_S: Final = 0.1
-_E164: Final = re.compile(r"\+[1-9]\d{6,14}")
 
 
 @dataclass(slots=True)
@@ -69,7 +67,7 @@ class Measured:
 
 def probe(campaign: Campaign, file: str, number: str, options: Options, *, yes: bool, as_json: bool) -> int:
     """Place the one call, watch it, print and keep what it showed. ``file`` is where the campaign came from."""
-    if not _E164.fullmatch(number):
+    if not is_e164(number):
         raise UserError("--probe needs one number as +E164, like +12125550100")
     key = api_key(campaign, options)
     ledger = SqliteLedger(ledger_path(options))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from dialer.commands.importing import import_progress, loud
 from dialer.commands.preflight import Hearing, changed, check_account, check_horizon, confirm, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerUnusable, UserError
+from dialer.core.masks import is_e164
 from dialer.core.messages import Spend
 from dialer.intake import Intake
 from dialer.ledger import CampaignRecord, EnrollResult
@@ -51,7 +51,7 @@ class RunOptions:
 
 def run(path: Path, flags: RunOptions, options: Options) -> int:
     """Run the campaign in a file."""
-    if flags.only is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", flags.only, re.ASCII):
+    if flags.only is not None and not is_e164(flags.only):
         raise UserError(f"--only {flags.only}: a number is written as +E164, like +12125550100")
     campaign = load_campaign(path)
     key = api_key(campaign, options)

@@ -25,14 +25,11 @@ def status(name: str | None, options: Options, *, as_json: bool = False) -> int:
     if as_json:
         sys.stdout.write(json.dumps(found[0] if name is not None or len(found) == 1 else found, indent=2) + "\n")
     else:
-        begun = {record.name for record in records if record.importing}
-        texts = (_text(figures, due[figures["campaign"]]) for figures in found)
-        sys.stdout.write(
-            "\n".join(
-                text + (_BEGUN if figures["campaign"] in begun else "")
-                for text, figures in zip(texts, found, strict=True)
-            )
-        )
+        texts = [
+            _text(figures, due[record.name]) + (_BEGUN if record.importing else "")
+            for figures, record in zip(found, records, strict=True)
+        ]
+        sys.stdout.write("\n".join(texts))
     return ExitCode.DONE
 
 

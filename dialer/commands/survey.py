@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from dialer.intake import Intake
-from dialer.intake.csvfile import as_csv
 from dialer.intake.phones import region_of, zones_of
 from dialer.intake.seen import Seen, of_key, of_phone
 from dialer.ledger import NewContact, RejectedRow
-from dialer.ledger.people import Other, Verdict
+from dialer.ledger.enrollment import as_csv
+from dialer.ledger.people import Other, Verdict, in_row
 
 FIRST: Final = 3
 _EXAMPLES: Final = 4
@@ -64,13 +63,12 @@ class Survey:
         if found is None and contact.key is not None:
             what, found = f"the key '{contact.key}'", self._keys.first(of_key(contact.key))
         if found is not None:
-            file, row = self._names[found[0]], found[1]
-            where = f"row {row}" + ("" if file == contact.file else f" of {file}")
-            return _refused(contact, "duplicate", f"{what} is already in {where}")
+            first = (self._names[found[0]], found[1])
+            return _refused(contact, Verdict.DUPLICATE, in_row(what, first, contact.file))
         kept = self._elsewhere.first(of_phone(contact.phone))
         if kept is None:
             return None
-        return _refused(contact, Verdict.ELSEWHERE.value, self._others[kept[0]].why(contact.phone))
+        return _refused(contact, Verdict.ELSEWHERE, self._others[kept[0]].why(contact.phone))
 
     def _accept(self, contact: NewContact) -> None:
         file = self._numbers[contact.file]
@@ -84,6 +82,6 @@ class Survey:
             self.first.append(contact)
 
 
-def _refused(contact: NewContact, reason: str, detail: str) -> RejectedRow:
-    cells = [cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False) for cell in contact.cells.values()]
-    return RejectedRow(contact.file, contact.row_number, reason, detail, contact.raw or as_csv(cells, ","))
+def _refused(contact: NewContact, verdict: Verdict, detail: str) -> RejectedRow:
+    raw = contact.raw or as_csv(contact.cells)
+    return RejectedRow(contact.file, contact.row_number, verdict.value, detail, raw)

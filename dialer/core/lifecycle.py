@@ -81,7 +81,9 @@ CHARGED_ATTEMPTS: Final = frozenset(_A) - {_A.VOID}
 """A phone may have rung."""
 DUE_LEADS: Final = frozenset({_L.QUEUED, _L.WAITING})
 """Leads that a runner may call when their time comes."""
-SETTLED_LEADS: Final = frozenset(_L) - DUE_LEADS - {_L.DIALING}
+OPEN_LEADS: Final = DUE_LEADS | {_L.DIALING}
+"""Leads that are still to be called, or on the line."""
+SETTLED_LEADS: Final = frozenset(_L) - OPEN_LEADS
 """Leads a runner has nothing to do for."""
 
 

@@ -29,7 +29,7 @@ _LETTER_O: Final = re.compile(
 )
 _ZEROS: Final = str.maketrans("oO", "00")
 _MOMENT: Final = re.compile(r"\d{4}-[01]\d-[0-3]\d(?:[T ][0-2]?\d(?::?\d\d){0,2})?(?:\.\d+)?(?:Z| ?[+-][01]\d:?\d\d)?")
-_IS_E164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII).fullmatch
+is_e164: Final = re.compile(r"\+[1-9]\d{6,14}", re.ASCII).fullmatch
 _BETWEEN_CELLS: Final = re.compile(r"([,;|])")
 
 
@@ -57,7 +57,7 @@ def masked_numbers(text: str) -> str:
 
 def masked_cell(text: str) -> str:
     """A cell of a table: E.164 as :func:`masked`, other numbers in it hidden, a day or a moment (ISO 8601) left."""
-    if _IS_E164(text):
+    if is_e164(text):
         return masked(text)
     return text if _MOMENT.fullmatch(text) else masked_numbers(text)
 
@@ -67,7 +67,7 @@ def masked_phone_cell(text: str) -> str:
 
     Words may stand between the digits, letters may be digits of a vanity number, and a day may be a number somewhere.
     """
-    if _IS_E164(text):
+    if is_e164(text):
         return masked(text)
     text = _spelt(text)
     plain = _plain(text)

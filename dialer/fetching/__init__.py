@@ -28,7 +28,7 @@ from dialer.core.errors import (
     UserError,
 )
 from dialer.core.wire import Recording, Transcript
-from dialer.fetching.budget import Budget, DialingFirst, NothingLeft
+from dialer.fetching.budget import Budget, DialingFirst, NothingLeft, Notices
 from dialer.fetching.calls import FinishedCall
 from dialer.fetching.manifest import Entry, Kind, Manifest, Outcome
 from dialer.fetching.shelf import Shelf
@@ -53,14 +53,11 @@ SILENT_IN_ROW: Final = 5
 _Found = TypeVar("_Found")
 
 
-class Teller(Protocol):
+class Teller(Notices, Protocol):
     """Who hears how it goes."""
 
     def progress(self, done: int, of: int) -> None:
         """So many of the things asked for are settled."""
-
-    def notice(self, text: str) -> None:
-        """One line."""
 
 
 @dataclass(frozen=True, slots=True)

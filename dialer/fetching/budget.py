@@ -43,7 +43,7 @@ class NothingLeft(Exception):
     """The day's requests are used up, or needed for calls."""
 
 
-class Teller(Protocol):
+class Notices(Protocol):
     """Who hears what is worth saying."""
 
     def notice(self, text: str) -> None:
@@ -59,7 +59,7 @@ class Budget:
     api: Api
     campaigns: Sequence[int]
     clock: Clock
-    teller: Teller
+    teller: Notices
     wait: bool = True
     tell_time: Callable[[float, float], str] = lambda moment, _: f"{moment:.0f}"
     requests: Requests = field(init=False)

@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 
 from dialer.core.errors import LedgerHeld, LedgerUnusable
-from dialer.fetching.budget import Teller
+from dialer.fetching.budget import Notices
 
 SUFFIX: Final = ".fetch"
 LOOK_EVERY_S: Final = 1.0
@@ -23,7 +23,7 @@ LOOK_EVERY_S: Final = 1.0
 
 
 @asynccontextmanager
-async def turn(ledger: Path, teller: Teller, *, wait: bool) -> AsyncIterator[None]:
+async def turn(ledger: Path, teller: Notices, *, wait: bool) -> AsyncIterator[None]:
     """Be the only fetch at ``ledger``. While another one is: wait and say so, or raise
     :class:`~dialer.core.errors.LedgerHeld` where nobody waits."""
     path = ledger.with_name(ledger.name + SUFFIX)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from dialer.core.columns import Elsewhere
 from dialer.core.lifecycle import LeadState
 from dialer.ledger import EnrollResult, NewContact, RejectedRow
-from dialer.ledger.people import Known, Other, People, Verdict
+from dialer.ledger.people import Known, Other, People, Verdict, in_row
 from dialer.ledger.statements import statements
 
 BATCH: Final = 5_000
@@ -300,8 +300,7 @@ class SqliteEnrollment:
         if verdict is Verdict.DUPLICATE:
             by_number = known.phone == contact.phone
             what = f"the number {contact.phone}" if by_number else f"the key '{contact.key}'"
-            where = f"row {known.row_number}" + ("" if known.file == contact.file else f" of {known.file}")
-            detail = f"{what} is already in {where}"
+            detail = in_row(what, (known.file, known.row_number), contact.file)
         else:
             detail = _WHY[verdict].format(phone=known.phone)
             self._same[self._person(contact.phone)] = known.id

@@ -48,6 +48,12 @@ class Known(NamedTuple):
     seen: bool
 
 
+def in_row(what: str, first: tuple[str, int], file: str) -> str:
+    """Why a row of ``file`` is a duplicate: ``what`` it has came before, in the file and row of ``first``."""
+    where = f"row {first[1]}" + ("" if first[0] == file else f" of {first[0]}")
+    return f"{what} is already in {where}"
+
+
 class Other(NamedTuple):
     """A contact of another campaign. ``is_open``: still to be called there, or on the line."""
 

@@ -524,12 +524,6 @@ SELECT state, count(*) FROM attempt WHERE campaign_id = :campaign GROUP BY state
 SELECT reason, count(*) FROM rejected
 WHERE campaign_id = :campaign AND intake = (SELECT intake FROM campaign WHERE id = :campaign) GROUP BY reason;
 
--- :name persons_dialed
-SELECT count(*) FROM lead WHERE campaign_id = :campaign AND attempts > 0;
-
--- :name ended_by_agent
-SELECT agent_id, disposition, duration_s, cost FROM attempt WHERE campaign_id = :campaign AND state = 'ended';
-
 -- :name lead_states
 SELECT contact.phone, lead.state FROM lead JOIN contact ON contact.id = lead.id WHERE lead.campaign_id = :campaign;
 

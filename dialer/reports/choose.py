@@ -55,11 +55,9 @@ class Cut:
             if not (found := self._rows(batch)):
                 continue
             columns = [found[place] for place in places]
-            yield (
-                [_masked(field, cells) for field, cells in zip(fields, columns, strict=True)]
-                if (self.mask_phones)
-                else columns
-            )
+            if self.mask_phones:
+                columns = [_masked(field, cells) for field, cells in zip(fields, columns, strict=True)]
+            yield columns
 
     def _rows(self, batch: Batch) -> Batch:
         """The rows that meet all conditions; nothing where none does."""

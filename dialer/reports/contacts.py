@@ -16,7 +16,7 @@ from dialer.core.campaign import read_campaign
 from dialer.core.cells import inert
 from dialer.core.columns import Columns
 from dialer.core.errors import CampaignFileError, UserError
-from dialer.core.lifecycle import Disposition, LeadState
+from dialer.core.lifecycle import OPEN_LEADS, Disposition, LeadState
 from dialer.ledger import CampaignRecord
 from dialer.reports import csvfile
 from dialer.reports.columns import OUTCOMES
@@ -27,7 +27,6 @@ _STATES: Final = tuple(state.value for state in LeadState)
 _ENDS: Final = tuple(word.value for word in Disposition)
 _NOT_BY_END: Final = frozenset({LeadState.DIALING, LeadState.SUPPRESSED, LeadState.CANCELLED})
 """Who is on the line, must not be called, or is in the list no more: however the last call ended, only by name."""
-_STILL_DUE: Final = frozenset({LeadState.QUEUED, LeadState.WAITING, LeadState.DIALING})
 _OTHER_MARKS: Final = frozenset(";\t|")
 
 
@@ -69,7 +68,7 @@ def write(path: Path, outcomes: Table, record: CampaignRecord, words: Iterable[s
                 if state in wanted or (end in wanted and state not in _NOT_BY_END):
                     writer.writerow(cells)
                     count += 1
-                    due += state in _STILL_DUE
+                    due += state in OPEN_LEADS
     return WrittenList(path.name, count, due)
 
 
