@@ -71,7 +71,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         self.requests = Requests(self.api.requests_per_day)
-        self._gate = Gate(self.api.requests_per_minute)
+        self._gate = Gate(self.api.requests_per_minute, evenly=True)
         self._queue = anyio.Lock()
 
     async def ticket(self) -> None:
@@ -97,7 +97,7 @@ class Budget:
             await anyio.sleep(min(opens_at - now, LONGEST_NAP_S))
             return False
         if not self._gate.free():
-            await anyio.sleep(min(self._gate.spacing_s / 2, LONGEST_NAP_S))
+            await anyio.sleep(min(self._gate.look_again_s, LONGEST_NAP_S))
             return False
         await self._gate.take(1)
         self._booked -= 1

@@ -6,6 +6,7 @@ and the switchboard goes on from there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +16,7 @@ from anyio.abc import TaskGroup
 from dialer.client import CallsClient
 from dialer.client.headers import AnswerNote
 from dialer.core.campaign import Campaign
-from dialer.core.errors import ExitCode, LedgerHeld
+from dialer.core.errors import RATE_LIMITED, ExitCode, LedgerHeld
 from dialer.core.lifecycle import LeadState
 from dialer.core.messages import (
     Accepted,
@@ -24,16 +25,23 @@ from dialer.core.messages import (
     ClockSet,
     Fact,
     HoldWished,
+    Learn,
     MarkDoubted,
+    MarkPlaced,
     MarkUncertain,
     MarkVoid,
+    NotAccepted,
+    Note,
     Order,
     PageSeen,
     Place,
     Postpone,
     PostponeLead,
+    RequestFailed,
     ServerClock,
+    Spend,
     Stranger,
+    Walk,
 )
 from dialer.core.reconcile import SEND_WITHIN_S
 from dialer.core.switchboard import BATCH, Switchboard
@@ -49,6 +57,8 @@ LONGEST_NAP_S: Final = 60.0
 NOTEWORTHY_S: Final = 2.0
 CLOCK_SET_S: Final = 5.0
 KNOWN_CALLS: Final = 20_000
+_MOVES_NOBODY: Final = (Spend, Note, Learn, Walk, MarkPlaced, MarkUncertain)
+"""After these, the same contacts are due as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,8 @@ class Runner:
         self._known: dict[str, None] = {}
         self._woken = anyio.Event()
         self._scope = anyio.CancelScope()
+        self._soonest = ledger.next_due(record.id, only)
+        """When the next contact is or was due, as of the last commit. Nobody else writes to this ledger."""
         self._next_due: float | None = None
         self._asked_to_stop = False
         self._again = False
@@ -163,7 +175,7 @@ class Runner:
         )
         self._again = moved or self.board.passed_over  # others may be due
         self._tell_doubts(changes)
-        self._look_ahead(now)
+        self._look_ahead(now, changes)
         await self._gate.take(len(orders))
         committed_at = self._clock.boot()
         for order in orders:
@@ -218,7 +230,7 @@ class Runner:
 
     def _offer(self, now: float, tickets: int) -> None:
         wanted = min(self.board.wanted(now), tickets, self._limit_left())
-        if not wanted:
+        if not wanted or not self._due(now):
             return
         leads = self._ledger.claim(self._record.id, now, wanted, self._only, self.board.agents.held(now))
         self.board.offer(leads)
@@ -229,11 +241,16 @@ class Runner:
             self._told_doubt = True
             self._watch.in_doubt(doubts[0].reason, doubts[0].gave_up_at + self._campaign.retry.uncertain_horizon)
 
-    def _look_ahead(self, now: float) -> None:
-        """Whether contacts are due, and if none is, when the next one will be: asked when everything is written."""
-        due = self._ledger.next_due(self._record.id, self._only)
-        self.board.backlog = due is not None and due <= now
-        self._next_due = None if self.board.backlog else due
+    def _due(self, now: float) -> bool:
+        return self._soonest is not None and self._soonest <= now
+
+    def _look_ahead(self, now: float, changes: Sequence[Change]) -> None:
+        """Whether contacts are due, and if none is, when the next one will be: asked when everything is written, and
+        only where something was written that may have moved one."""
+        if not all(isinstance(change, _MOVES_NOBODY) for change in changes):
+            self._soonest = self._ledger.next_due(self._record.id, self._only)
+        self.board.backlog = self._due(now)
+        self._next_due = None if self.board.backlog else self._soonest
         if self._only is not None and self._next_due is None and not self.board.backlog and not self.board.live:
             self.board.stop()
 
@@ -252,6 +269,8 @@ class Runner:
             return slept <= SEND_WITHIN_S and not stale and self._ledger.held
 
         fact = await carry_out(order, self._client, self._clock.wall, may_send)
+        if isinstance(fact, NotAccepted | RequestFailed) and fact.error.code == RATE_LIMITED:
+            self._gate.limited()
         self._inbox.append(fact)  # not in one line: the loop may have exchanged the inbox while we waited
         self._woken.set()
 
@@ -275,7 +294,7 @@ class Runner:
         now = self._clock.wall()
         if self._inbox or (self._again and self.board.backlog):
             return
-        nap_s = self._gate.spacing_s / 2
+        nap_s = self._gate.look_again_s
         if self._gate.free():
             nap_s = min(max(self._wake_at(now) - now, 0.001), LONGEST_NAP_S)
         with anyio.move_on_after(nap_s):

@@ -2,34 +2,81 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
+import anyio
 from aiolimiter import AsyncLimiter
 
+MINUTE_S: Final = 60.0
 _MARGIN: Final = 1.01
 """Requests are spread a hundredth wider than allowed: the network may press them together again."""
-_BURSTS_A_MINUTE: Final = 600
+_WINDOW_S: Final = MINUTE_S * _MARGIN
+EVENLY_FOR_S: Final = 600.0
+_SAVED_MOST: Final = 10
+_SAVED_SHARE: Final = 1 / 15
+"""Of a minute's requests so many may be saved up, to leave at once: when a page shows three free slots, three creates
+leave together, and the third does not wait for two requests' worth of time."""
+_AT_ONCE_A_SECOND: Final = 1 / 600
+"""Of large plans a tenth of a second's worth may always leave at once."""
 
 
 class Gate:
-    """Lets ``per_minute`` requests through a minute, evenly: a bucket that starts full would let twice as many.
+    """Lets ``per_minute`` requests through in any minute.
 
-    For plans so large that requests come closer than a tenth of a second, a tenth of a second's worth may go at once.
+    A few may be saved up and leave together; yet in no sixty seconds more than ``per_minute`` leave, wherever the
+    other side begins to count. Where it seems to want them spread evenly, they are, for a while (:meth:`limited`), and
+    always ``evenly`` where nothing is in a hurry.
     """
 
-    def __init__(self, per_minute: int) -> None:
-        self._burst = max(1, per_minute // _BURSTS_A_MINUTE)
-        self.spacing_s = 60.0 / per_minute * _MARGIN
-        self._limiter = AsyncLimiter(self._burst, self._burst * self.spacing_s)
+    def __init__(self, per_minute: int, *, evenly: bool = False) -> None:
+        self._per_minute = per_minute
+        self._even = max(1, int(per_minute * _AT_ONCE_A_SECOND))
+        self._most = self._even if evenly else max(self._even, min(int(per_minute * _SAVED_SHARE), _SAVED_MOST))
+        self.spacing_s = MINUTE_S / per_minute * _MARGIN
+        self._left_at: deque[float] = deque()
+        """When each request of the last minute left."""
+        self._evenly_for_s = EVENLY_FOR_S
+        self._evenly_until = float("-inf")
+        self._let_at_once(self._most)
+
+    def _let_at_once(self, count: int) -> None:
+        self._at_once = count
+        self._limiter = AsyncLimiter(count, count * self.spacing_s)
+
+    @property
+    def look_again_s(self) -> float:
+        """How soon to ask again when nothing was :meth:`free`."""
+        return max(self.spacing_s / 8, 0.002)
 
     def free(self) -> int:
         """How many requests may leave right now."""
-        count = self._burst
-        while count and not self._limiter.has_capacity(count):
+        if self._at_once < self._most and anyio.current_time() >= self._evenly_until:
+            self._let_at_once(self._most)
+        count = min(self._at_once, self._per_minute - self._of_last_minute())
+        while count > 0 and not self._limiter.has_capacity(count):
             count -= 1
-        return count
+        return max(count, 0)
 
     async def take(self, count: int) -> None:
-        """Count requests that leave now; never waits if they were :meth:`free`."""
-        if count:
-            await self._limiter.acquire(count)
+        """Count requests that leave now; waits only if they were not :meth:`free`."""
+        if not count:
+            return
+        too_many = self._of_last_minute() + count - self._per_minute
+        if too_many > 0:
+            await anyio.sleep_until(self._left_at[too_many - 1] + _WINDOW_S)
+        await self._limiter.acquire(count)
+        self._left_at.extend([anyio.current_time()] * count)
+
+    def limited(self) -> None:
+        """The other side refused a request for coming too soon: none is saved up for a while, longer each time."""
+        if self._at_once > self._even:
+            self._evenly_until = anyio.current_time() + self._evenly_for_s
+            self._evenly_for_s *= 2
+            self._let_at_once(self._even)
+
+    def _of_last_minute(self) -> int:
+        over = anyio.current_time() - _WINDOW_S
+        while self._left_at and self._left_at[0] <= over:
+            self._left_at.popleft()
+        return len(self._left_at)
