@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Final
 
-LATE_SHARE: Final = 0.034
+LATE_SHARE: Final = 0.042
 """While people wait for slots: how late an end may be noticed on average, as a share of a call's length."""
 LATE_MOST_S: Final = 2.2
 LATE_IDLE_SHARE: Final = 0.2
 """The same while slots are free; sooner where hundreds of calls share the cost of a look."""
 LATE_IDLE_MOST_S: Final = 7.5
-LOOKS: Final = 0.85
-"""Looks a call that are always worth it while people wait for slots, with twenty slots or more."""
-LOOKS_ALONE: Final = 6.0
-"""The same where the list cannot be used, and each call is looked at by itself."""
+LOOKS: Final = 0.8
+"""So many looks a call are always worth it while people wait for slots."""
+_DEARER: Final = 0.62
+"""Where a look tells little and more would be needed, so much of the excess (as its power) is still worth it."""
 FEWEST_LOOKS: Final = 0.06
 """Looks a call where requests are all that is short: a page shows a dozen ends or more."""
 SHORT_LOOKS: Final = 0.08
@@ -29,7 +29,7 @@ IDLE_LOOKS: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How followed calls are to be: ends noticed within ``late_s`` on average, for ``looks`` requests a call at most.
+    """How calls are to be followed: ends noticed within ``late_s`` on average, for ``looks`` requests a call at most.
 
     Where both cannot be had, ``looks`` holds.
     """
@@ -46,8 +46,9 @@ class Needs:
     """The mean length of a call."""
     slots: int
     """How many calls may be live as far as is known."""
-    listed: bool
-    """Whether one request shows many calls."""
+    spread_s: float
+    """What it takes to notice ends: looks a call times the seconds that they are then late on average. With all calls
+    on one page of the list half the time between two ends; more where they stand on many pages, or each alone."""
     waiting: bool
     """Whether people are due and not dialed yet."""
     per_minute: float
@@ -62,34 +63,45 @@ class Needs:
 
 def wish(needs: Needs) -> Wish:
     """What a look may cost now, and what it is for."""
-    most = _affordable_today(needs)
     if not needs.waiting:
-        late_s = min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S) * min(1.0, (100.0 / max(needs.slots, 1)) ** 0.25)
+        late_s = min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S) * min(1.0, (100.0 / max(needs.slots, 1)) ** 0.4)
+        most = _affordable_today(needs, LOOKS)
         return Wish(late_s, most if most < LOOKS else IDLE_LOOKS)
-    looks = min(_worth_it(needs), most, max(_affordable_this_minute(needs), SHORT_LOOKS))
-    return Wish(min(LATE_SHARE * needs.mean_s, LATE_MOST_S), looks)
+    late_s = min(LATE_SHARE * needs.mean_s, LATE_MOST_S)
+    looks = _worth_it(needs.spread_s / late_s)
+    return Wish(late_s, min(looks, _affordable_today(needs, looks), max(_affordable_this_minute(needs), SHORT_LOOKS)))
 
 
-def _worth_it(needs: Needs) -> float:
-    """With few slots a page shows few calls, so a look tells less."""
-    return LOOKS * max(1.0, sqrt(20.0 / max(needs.slots, 1))) if needs.listed else LOOKS_ALONE
+def _worth_it(needed: float) -> float:
+    """Looks a call that are worth it where ``needed`` would notice ends as early as wished.
+
+    With few slots, with small pages, and where the list is late or of no use, each look tells little: then ends are
+    noticed later than wished, and for more looks than usual.
+    """
+    return needed if needed <= LOOKS else LOOKS * (needed / LOOKS) ** _DEARER
 
 
 def _affordable_this_minute(needs: Needs) -> float:
-    """Looks a call for which the minute's requests suffice with all slots busy."""
-    return needs.per_minute / 60.0 * needs.mean_s / max(needs.slots, 1) - 1.0
+    """Looks a call for which the minute's requests suffice, with slots as busy as so many looks can keep them.
+
+    With g looks a call each of them holds its slot for mean + spread / g seconds, and takes 1 + g requests.
+    """
+    per_s_and_slot = needs.per_minute / 60.0 / max(needs.slots, 1)
+    spare, dear = per_s_and_slot * needs.mean_s - 1.0, per_s_and_slot * needs.spread_s
+    return (spare + sqrt(spare**2 + 4.0 * dear)) / 2.0
 
 
-def _affordable_today(needs: Needs) -> float:
-    """Looks a call for which the day's requests reach to the list's end; else as few as use them up today.
+def _affordable_today(needs: Needs, looks: float) -> float:
+    """At most ``looks`` a call: as many for which the day's requests reach to the list's end; else as few as use them
+    up today.
 
     What is saved beyond that would be saved for nobody: tomorrow has a quota of its own.
     """
-    looks = _worth_it(needs)
     if needs.wanted * (1.0 + looks) <= needs.left_today:
         return inf
-    slots = max(needs.slots, 1)
-    busy = needs.left_today * needs.mean_s / (slots * max(needs.day_s, 1.0))  # the share of slots that it must keep
-    for_the_day = looks if busy >= 1.0 else max(FEWEST_LOOKS, 1.0 / (2.0 * slots * (1.0 - busy)))
+    busy = needs.left_today * needs.mean_s / (max(needs.slots, 1) * max(needs.day_s, 1.0))
+    if busy >= 1.0:  # the slots cannot use them up
+        return looks
+    for_the_day = max(FEWEST_LOOKS, needs.spread_s / needs.mean_s * busy / (1.0 - busy))  # so that slots are as busy
     for_the_list = needs.left_today / max(needs.wanted, 1) - 1.0
     return min(max(for_the_day, for_the_list), looks)

@@ -91,6 +91,8 @@ class Tracker:
     listing: Listing = field(default_factory=Listing)
     calls: dict[str, Tracked] = field(default_factory=dict)
     mean_s: float = PRIOR_LENGTH_S
+    spread_s: float = PRIOR_LENGTH_S / 2
+    """Looks a call times the seconds that ends are then noticed late, as calls lie on pages now."""
     _curves: tuple[Curve, Curve] | None = None
     _curves_at: tuple[int, float] = (-1, -inf)
     _placed: int = 0
@@ -273,10 +275,10 @@ class Tracker:
         roots = sum(sqrt(outlook.hazard) for outlook in sums)
         if rate <= 0.0:
             return inf
-        for_late = 2.0 * (rate * wish.late_s / roots) ** 2
-        for_looks = (roots / (rate * wish.looks)) ** 2 / 2.0
-        at_most = 2.0 * (rate * LONGEST_UNSEEN / 2 * self.mean_s / roots) ** 2
-        return min(max(for_looks, for_late if wish.late_s < inf else 0.0), at_most)
+        self.spread_s = (roots / rate) ** 2 / 2.0
+        affordable_s = self.spread_s / wish.looks
+        late_s = affordable_s if wish.late_s == inf else max(affordable_s, wish.late_s)
+        return min(late_s, LONGEST_UNSEEN / 2 * self.mean_s) ** 2 / self.spread_s
 
     def _due_at(self, now: float, group: Group, outlook: Outlook, price_s: float) -> float:
         """When the group's waiting will have reached the price: it grows by what has ended, and that by the hazard."""

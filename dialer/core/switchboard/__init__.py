@@ -277,7 +277,7 @@ class Switchboard(Hearing):
             Needs(
                 mean_s=self.tracker.mean_s,
                 slots=self.slots.ceiling(),
-                listed=self.tracker.listing.believed(now),
+                spread_s=self.tracker.spread_s,
                 waiting=self.backlog and not self.stopping,
                 per_minute=self.rules.requests_per_minute,
                 left_today=self.requests.left() - self._kept_for_looks(),
