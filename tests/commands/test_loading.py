@@ -64,7 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--version"], TABLES | SERVER | NETWORK | LISTS | PAGE | FILE | {"tqdm", "sqlite3"}),
         (["status"], TABLES | SERVER | NETWORK | LISTS | PAGE | FILE | {"tqdm"}),
         (["report", "first"], TABLES | SERVER | NETWORK | LISTS | {"tqdm"}),
-        (["check", "campaign.toml"], TABLES | SERVER | NETWORK | PAGE | {"tqdm"}),
+        (["check", "campaign.toml"], TABLES | SERVER | NETWORK | PAGE | {"tqdm", "dialer.core.wire"}),
         (["resolve", "first"], TABLES | SERVER | NETWORK | LISTS | PAGE | {"tqdm"}),
     ],
     ids=["version", "status", "report", "check", "resolve"],
