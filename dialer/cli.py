@@ -8,11 +8,14 @@ import sys
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from dialer.arguments import parser
 from dialer.commands.common import Options, plain
-from dialer.commands.run import RunOptions
 from dialer.core.errors import DialerError, ExitCode, UserError
+
+if TYPE_CHECKING:
+    from dialer.commands.run import RunOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -198,6 +201,8 @@ def _sandbox(arguments: argparse.Namespace) -> int:
 
 
 def _run_options(arguments: argparse.Namespace) -> RunOptions:
+    from dialer.commands.run import RunOptions
+
     return RunOptions(
         yes=getattr(arguments, "yes", False),
         wait=not arguments.no_wait,

@@ -18,8 +18,9 @@ import anyio
 from pydantic import ValidationError
 
 from dialer.client import CallsClient
-from dialer.commands.common import Options, account_of, key_for, ledger_path, length, plain
-from dialer.commands.run import api_address
+from dialer.commands.address import api_address
+from dialer.commands.common import Options, ledger_path, length, plain
+from dialer.commands.keys import account_of, key_for
 from dialer.core.campaign import Api, Campaign, read_campaign
 from dialer.core.errors import ApiError, ExitCode, Gone, LedgerHeld, LedgerUnusable, UserError
 from dialer.core.masks import masked

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from dialer.commands import understood
-from dialer.commands.common import Options, ledger_path, length, local_time, plural, sandbox_rules
+from dialer.commands.address import check_sandbox
+from dialer.commands.common import Options, ledger_path, length, local_time, plural
 from dialer.commands.importing import import_progress
 from dialer.commands.masks import first_few
 from dialer.commands.survey import Survey
@@ -48,7 +49,7 @@ def check(path: Path, flags: CheckOptions, options: Options) -> int:
     the flags allow: after the screen was written, and the rejected rows.
     """
     campaign = load_campaign(path)
-    sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
+    check_sandbox(campaign, path)
     intake = Intake(campaign)
     now = time.time()
     survey = Survey(intake, *_kept_elsewhere(campaign, options))

@@ -1,23 +1,15 @@
-"""What several commands need: the ledger's path, the key, and words for times."""
+"""What several commands need: the ledger's path, and words for times. Imports nothing heavy: every command needs it."""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pydantic import SecretStr, ValidationError
-
-from dialer.core.campaign import Api, Campaign
 from dialer.core.errors import UserError
-from dialer.rehearsal.answers import SandboxRules
 
-KEY_VARIABLE: Final = "SMARTALEX_API_KEY"
 LEDGER_VARIABLE: Final = "DIALER_LEDGER"
 DEFAULT_LEDGER: Final = ".dialer/ledger.db"
 
@@ -47,56 +39,6 @@ def ledger_path(options: Options) -> Path:
     if not path.name:
         raise UserError(f"{said!r} is a directory; name a file for the ledger, like {DEFAULT_LEDGER}")
     return path
-
-
-def api_key(campaign: Campaign, options: Options) -> SecretStr:
-    """The API key for a campaign. See :func:`key_for`."""
-    return key_for(campaign.api, options)
-
-
-def key_for(api: Api, options: Options) -> SecretStr:
-    """The API key from the file or the environment. A server on this machine is content with any."""
-    if options.api_key_file is not None:
-        return _key_in(options.api_key_file)
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key and api.is_loopback:
-        key = "rehearsal"
-    if not key:
-        raise UserError(f"no API key: set {KEY_VARIABLE} or name a file with --api-key-file")
-    if not key.isascii() or not key.isprintable():
-        raise UserError(f"{KEY_VARIABLE} holds characters that no key has; set it again")
-    return SecretStr(key)
-
-
-def _key_in(path: Path) -> SecretStr:
-    try:
-        found = path.stat()
-        key = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the API key in {path}: {getattr(error, 'strerror', None) or error}") from None
-    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
-        raise UserError(f"others can read the API key in {path}; run: chmod 600 {path}")
-    if not key or not key.isascii() or not key.isprintable():
-        raise UserError(f"{path} holds no API key")
-    return SecretStr(key)
-
-
-def sandbox_rules(values: Mapping[str, Any], place: str) -> SandboxRules:
-    """The sandbox's rules in ``values``; ``place`` goes before the key in the error that says what is wrong."""
-    try:
-        return SandboxRules.model_validate(values)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(step) for step in fault["loc"])
-        known = ", ".join(SandboxRules.model_fields)
-        said = f"unknown key; known here: {known}" if fault["type"] == "extra_forbidden" else fault["msg"]
-        raise UserError(f"{place}{where}: {said}") from None
-
-
-def account_of(key: SecretStr, base_url: str, workspace: str) -> str:
-    """A fingerprint that tells accounts apart in the ledger and gives nothing of the key away."""
-    secret = f"{base_url} {key.get_secret_value()}".encode()
-    return blake2b(secret, digest_size=8, key=workspace.encode()).hexdigest()
 
 
 def local_time(moment: float, now: float) -> str:

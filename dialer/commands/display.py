@@ -6,12 +6,14 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Final, Never
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Final, Never
 
 from dialer.commands.common import length, local_time
-from dialer.runner.watch import Snapshot
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from dialer.runner.watch import Snapshot
 
 PLAIN_EVERY_S: Final = 10.0
 RATE_OVER_S: Final = 60.0
@@ -87,6 +89,8 @@ class BarDisplay(_Sentences):
         """See :class:`dialer.runner.watch.Watch`."""
         self._rate.add(snapshot)
         if self._bar is None:
+            from tqdm import tqdm  # only for a terminal
+
             self._bar = tqdm(
                 total=snapshot.contacts,
                 initial=snapshot.done,
@@ -100,6 +104,8 @@ class BarDisplay(_Sentences):
 
     def notice(self, text: str) -> None:
         """See :class:`dialer.runner.watch.Watch`."""
+        from tqdm import tqdm
+
         tqdm.write(text, file=sys.stderr)
 
     def close(self) -> None:

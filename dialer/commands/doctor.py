@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import anyio
 
 from dialer.client import CallsClient
-from dialer.commands.common import Options, api_key, ledger_path, plain
+from dialer.commands.common import Options, ledger_path, plain
+from dialer.commands.keys import api_key
 from dialer.commands.preflight import Hearing, first_question
 from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
 from dialer.core.errors import CampaignFileError, ExitCode, LedgerUnusable, UserError

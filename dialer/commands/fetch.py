@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Never
+from typing import TYPE_CHECKING, Final, Never
 
 import anyio
-from tqdm import tqdm
 
 from dialer.client import CallsClient
 from dialer.client.media import STRICT, THIS_MACHINE, MediaClient
-from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plain, plural
-from dialer.commands.run import api_address
+from dialer.commands.address import api_address
+from dialer.commands.common import Options, ledger_path, local_time, plain, plural
+from dialer.commands.keys import account_of, api_key
 from dialer.core.campaign import Campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerHeld
 from dialer.fetching import Errand, Fetcher, NotNow, check_account, errands
@@ -32,6 +32,9 @@ from dialer.ledger.lock import runner_of
 from dialer.ledger.reading import open_reader
 from dialer.reports.files import make_private_dir
 from dialer.runner.clock import SystemClock
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LOOK_EVERY_S: Final = 1.0
 """How soon it is noticed that a run has ended."""
@@ -73,6 +76,8 @@ class _Teller:
             return
         if sys.stderr.isatty():
             if self._bar is None:
+                from tqdm import tqdm  # only for a terminal
+
                 self._bar = tqdm(total=of, file=sys.stderr, dynamic_ncols=True, unit="")
             self._bar.total = of
             self._bar.n = done
@@ -84,7 +89,7 @@ class _Teller:
     def notice(self, text: str) -> None:
         with suppress(OSError):  # nobody reads on; fetching goes on all the same
             if self._bar is not None:
-                tqdm.write(text, file=sys.stderr)
+                self._bar.write(text, file=sys.stderr)
             else:
                 sys.stderr.write(text + "\n")
                 sys.stderr.flush()

@@ -6,15 +6,16 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, Never
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Final, Never
 
 from dialer.commands.common import plain
 from dialer.commands.display import BarDisplay, PlainDisplay, QuietDisplay
 from dialer.core.masks import masked_numbers
 from dialer.intake import Progress
 from dialer.intake.tables import Note
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LINE_EVERY_S: Final = 10.0
 _LOUD: Final = frozenset({"read_as_cp1252", "consent_not_understood", "agent_not_understood", "several_columns"})
@@ -39,6 +40,8 @@ def import_progress(display: BarDisplay | PlainDisplay | None = None) -> Iterato
 
 
 def _bar() -> tqdm[Never]:
+    from tqdm import tqdm  # only for a terminal
+
     return tqdm(
         total=1.0,
         file=sys.stderr,

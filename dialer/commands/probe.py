@@ -20,9 +20,10 @@ from pydantic import SecretStr
 
 from dialer.client import PER_PAGE, CallsClient
 from dialer.client.headers import AnswerNote
-from dialer.commands.common import Options, account_of, api_key, ledger_path, plain
+from dialer.commands.address import api_address
+from dialer.commands.common import Options, ledger_path, plain
+from dialer.commands.keys import account_of, api_key
 from dialer.commands.preflight import PROBE, first_question, slow_list
-from dialer.commands.run import api_address
 from dialer.core.campaign import Campaign
 from dialer.core.errors import ApiError, ExitCode, NoAnswer, UserError
 from dialer.core.masks import is_e164, masked

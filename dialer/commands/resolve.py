@@ -11,13 +11,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import anyio
-
-from dialer.commands.common import Options, api_key, ledger_path, length, local_time, plain, plural
-from dialer.commands.display import choose_display
-from dialer.commands.run import RunOptions, session, tell_healed
+from dialer.commands.common import Options, ledger_path, length, local_time, plain, plural
 from dialer.core.campaign import read_campaign, seconds
 from dialer.core.errors import ExitCode, UserError
 from dialer.core.lifecycle import Attempt, AttemptState, LeadState, state_after_void
@@ -26,7 +22,9 @@ from dialer.core.messages import MarkVoid, Settle
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader, open_reader
 from dialer.ledger.sqlite import SqliteLedger
-from dialer.runner import RunResult
+
+if TYPE_CHECKING:
+    from dialer.runner import RunResult
 
 PLACED: Final = "placed"
 NOT_PLACED: Final = "not-placed"
@@ -171,6 +169,12 @@ def _from(moments: list[float], since: float) -> list[float]:
 
 def _look(path: Path, name: str, options: Options) -> RunResult:
     """Run the campaign in the mode that dials nothing."""
+    import anyio  # who only reads what is in doubt needs nothing of all this
+
+    from dialer.commands.display import choose_display
+    from dialer.commands.keys import api_key
+    from dialer.commands.run import RunOptions, session, tell_healed
+
     ledger = SqliteLedger(path)
     try:
         record = ledger.campaign(name)

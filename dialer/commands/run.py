@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,11 +12,13 @@ import anyio
 from pydantic import SecretStr
 
 from dialer.client import CallsClient
-from dialer.commands.common import Options, account_of, api_key, ledger_path, local_time, plural, sandbox_rules
+from dialer.commands.address import api_address, check_sandbox
+from dialer.commands.common import Options, ledger_path, local_time, plural
 from dialer.commands.display import BarDisplay, PlainDisplay, choose_display
 from dialer.commands.importing import import_progress, loud
+from dialer.commands.keys import account_of, api_key
 from dialer.commands.preflight import Hearing, changed, check_account, check_horizon, confirm, first_question
-from dialer.core.campaign import SANDBOX, Campaign, load_campaign, read_campaign
+from dialer.core.campaign import Campaign, load_campaign, read_campaign
 from dialer.core.errors import ExitCode, LedgerUnusable, UserError
 from dialer.core.masks import is_e164
 from dialer.core.messages import Spend
@@ -26,7 +26,6 @@ from dialer.intake import Intake
 from dialer.ledger import CampaignRecord, EnrollResult
 from dialer.ledger.reading import choose, open_reader
 from dialer.ledger.sqlite import SqliteLedger
-from dialer.rehearsal.server import embedded
 from dialer.reports import write_reports
 from dialer.reports.files import make_private_dir
 from dialer.runner import Runner, RunResult
@@ -56,7 +55,7 @@ def run(path: Path, flags: RunOptions, options: Options) -> int:
     campaign = load_campaign(path)
     key = api_key(campaign, options)
     intake = Intake(campaign)
-    sandbox_rules(campaign.sandbox, f"{path}: sandbox.")
+    check_sandbox(campaign, path)
     news = changed(_as_it_ran(ledger_path(options), campaign.name), campaign)
     confirm(campaign, path, news, yes=flags.yes)
     fresh = options.ledger is not None and not ledger_path(options).exists()  # a slip of the pen begins afresh
@@ -225,15 +224,6 @@ async def session(
                 result = await runner.run()
                 tasks.cancel_scope.cancel()
             return result
-
-
-@asynccontextmanager
-async def api_address(campaign: Campaign, ledger: Path) -> AsyncIterator[str]:
-    if campaign.api.base_url != SANDBOX:
-        yield campaign.api.base_url
-        return
-    async with embedded(sandbox_rules(campaign.sandbox, "sandbox."), ledger.with_name("sandbox.jsonl")) as base_url:
-        yield base_url
 
 
 async def _obey_signals(runner: Runner) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 
-from dialer.commands.common import sandbox_rules
+from dialer.commands.address import sandbox_rules
 from dialer.core.errors import ExitCode, UserError
 from dialer.rehearsal import faults, script
 from dialer.rehearsal.answers import SandboxRules

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dialer.commands.common import Options, ledger_path, local_time, plural
 from dialer.core.errors import ExitCode
 from dialer.ledger.reading import open_reader
-from dialer.reports.summary import counts
+from dialer.reports.counts import counts
 
 _BEGUN: Final = "  import      not finished: the next run goes on with it before it calls anybody\n"
 

@@ -7,11 +7,13 @@ be carried out, and only after the changes it came with are durable. All times a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dialer.core.errors import ApiError
 from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState, Number
-from dialer.core.wire import Call, CallPage
+
+if TYPE_CHECKING:  # whoever only reads the ledger need not wait for models of the wire
+    from dialer.core.wire import Call, CallPage
 
 # --- facts --------------------------------------------------------------------------------------------------------
 

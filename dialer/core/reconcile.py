@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from dialer.core.wire import Call, CallPage
+if TYPE_CHECKING:
+    from dialer.core.wire import Call, CallPage
 
 SEND_WITHIN_S: Final = 5.0
 """An intent older than this is not sent any more. What a crash may have sent, it sent within this."""

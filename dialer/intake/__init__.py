@@ -24,7 +24,6 @@ from dialer.intake.phones import check_region
 from dialer.intake.rows import Judge, Tally
 from dialer.intake.sources import Source, find
 from dialer.intake.tables import Note, Table
-from dialer.intake.xlsxfile import XlsxFile
 from dialer.ledger import CampaignRecord, EnrollResult, Ledger, NewContact, RejectedRow
 
 TELL_EVERY: Final = 5_000
@@ -48,6 +47,8 @@ class ListFile:
 def open_table(source: Source, columns: Columns) -> Table:
     """A list with its header read."""
     if source.is_workbook:
+        from dialer.intake.xlsxfile import XlsxFile  # only for whoever has one
+
         return XlsxFile(source, columns.sheet)
     return CsvFile(source, columns.encoding, columns.delimiter)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from dialer.core.columns import Elsewhere
 from dialer.core.lifecycle import Attempt, Lead, Number
 from dialer.core.messages import Change, Restored
+
+if TYPE_CHECKING:
+    from dialer.core.columns import Elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import singledispatch
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dialer.core.lifecycle import Attempt, Lead
 from dialer.core.messages import (
@@ -27,8 +27,10 @@ from dialer.core.messages import (
     Walk,
 )
 from dialer.core.pacing import DAY_S
-from dialer.core.wire import Call
 from dialer.ledger.journal import Entry, Pending, person_of
+
+if TYPE_CHECKING:
+    from dialer.core.wire import Call
 
 SHADOWED: Final = "possible_double_call"
 """The code of an attempt whose call the list showed beside another that may be ours too."""

@@ -13,13 +13,15 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dialer.core.columns import Elsewhere
 from dialer.core.lifecycle import LeadState
 from dialer.ledger import EnrollResult, NewContact, RejectedRow
 from dialer.ledger.people import Known, Other, People, Verdict, in_row
 from dialer.ledger.statements import statements
+
+if TYPE_CHECKING:
+    from dialer.core.columns import Elsewhere
 
 BATCH: Final = 5_000
 TAKEN: Final = 0

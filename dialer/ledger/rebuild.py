@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dialer.core.columns import Elsewhere
 from dialer.core.errors import LedgerDamaged, LedgerUnusable
 from dialer.ledger import NewContact, RejectedRow
 from dialer.ledger.enrollment import TAKEN, SqliteEnrollment, as_csv
@@ -26,6 +25,9 @@ from dialer.ledger.replay import Replay, ReplayFailed
 from dialer.ledger.sqlite import SCHEMA_VERSION
 from dialer.ledger.statements import migrations, statements
 from dialer.ledger.store import DiskStore
+
+if TYPE_CHECKING:
+    from dialer.core.columns import Elsewhere
 
 GAP: Final = 1000
 """New numbers of people begin this far above the highest known one where the end of the journal is lost."""

@@ -10,9 +10,8 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dialer.core.columns import Elsewhere
 from dialer.core.errors import ContactsError, LedgerDamaged, LedgerFull, LedgerHeld, LedgerUnusable
 from dialer.core.lengths import LENGTHS
 from dialer.core.lifecycle import Attempt, AttemptState, Disposition, Lead, LeadState, Number
@@ -25,6 +24,9 @@ from dialer.ledger.journal import Entry, Journal, Pending, chunked, person_of
 from dialer.ledger.replay import Replay, ReplayFailed
 from dialer.ledger.statements import migrations, statements
 from dialer.ledger.store import RECOVER, DiskStore, Store
+
+if TYPE_CHECKING:
+    from dialer.core.columns import Elsewhere
 
 _HIGHEST: Final = (1 << 62, "")
 SCHEMA_VERSION: Final = max(version for version, _ in migrations())

@@ -1,21 +1,25 @@
-"""From the ledger to files people read: any time, during a run too, and with every row of the input accounted for."""
+"""From the ledger to files people read: any time, during a run too, and with every row of the input accounted for.
+
+What figures, the page and each format need is loaded when it is written: ``dialer status`` reads its counts here, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dialer.core.errors import UserError
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
-from dialer.reports import contacts, csvfile, jsonlfile, parquetfile
+from dialer.reports import csvfile
 from dialer.reports.choose import Choice, Cut, Plan, plan
 from dialer.reports.files import make_private_dir, write_text
-from dialer.reports.page import write_page
-from dialer.reports.summary import summarise, summary_json
 from dialer.reports.tables import ALL, Table
+
+if TYPE_CHECKING:
+    from dialer.reports import contacts
 
 PAGE: Final = "report.html"
 FORMATS: Final = ("csv", "parquet", "xlsx", "jsonl")
@@ -70,6 +74,9 @@ def write_reports(
 
 def _write_figures(reader: LedgerReader, record: CampaignRecord, directory: Path, now: float, *, mask: bool) -> None:
     """What is of the whole campaign, whatever was chosen of its tables."""
+    from dialer.reports.page import write_page
+    from dialer.reports.summary import summarise, summary_json
+
     summary = summarise(reader, record, now)
     write_text(directory / "summary.json", summary_json(summary))
     write_page(reader, record, summary, directory / PAGE, mask_phones=mask)
@@ -81,6 +88,8 @@ def _check(reader: LedgerReader, record: CampaignRecord, wish: Wish, say: Say) -
         if word not in FORMATS:
             raise UserError(f"--format '{word}': there are {', '.join(FORMATS)}")
     if wish.as_contacts:
+        from dialer.reports import contacts
+
         contacts.file_name(wish.as_contacts)
         if wish.choice.mask_phones:
             raise UserError("--as-contacts writes numbers to call, which --mask-phones would hide; ask for one of them")
@@ -108,11 +117,15 @@ def _write(path: Path, table: Table, say: Say) -> int:
     """Write a table in the format of the file's name. Returns the number of its rows."""
     match path.suffix:
         case ".parquet":
+            from dialer.reports import parquetfile
+
             return parquetfile.write(path, table)
         case ".jsonl":
+            from dialer.reports import jsonlfile
+
             return jsonlfile.write(path, table)
         case ".xlsx":
-            from dialer.reports import xlsxfile  # only for whoever wants a workbook
+            from dialer.reports import xlsxfile
 
             return xlsxfile.write(path, table, say)
         case _:
@@ -122,6 +135,8 @@ def _write(path: Path, table: Table, say: Say) -> int:
 def _write_contacts(
     reader: LedgerReader, record: CampaignRecord, directory: Path, wish: Wish, cuts: Plan, say: Say
 ) -> contacts.WrittenList:
+    from dialer.reports import contacts
+
     outcomes = Cut(cuts.cuts["outcomes"].tests).of(ALL["outcomes"](reader, record))
     found = contacts.write(directory / contacts.file_name(wish.as_contacts), outcomes, record, wish.as_contacts)
     if found.still_due:

@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from dialer.cli import main
 from dialer.client import CallsClient
 from dialer.client.headers import AnswerNote
-from dialer.commands.common import sandbox_rules
+from dialer.commands.address import sandbox_rules
 from dialer.core.errors import ApiError, ContactNever, Gone, MendCampaign, NoAnswer, NotSent, TryLater, UserError
 from dialer.core.wire import Call, NewCall
 from dialer.rehearsal.answers import SandboxRules

@@ -142,29 +142,32 @@ def _contacts(choice: Choice) -> str:
     )
 
 
-@cache
 def _read(name: str) -> str:
     return files("dialer.reports.page").joinpath(name).read_text("utf-8")
 
 
-@cache
 def _shell() -> Json:
-    """Style, scripts and licences as they stand in the page, and the policy that lets nothing else run."""
+    """Style, scripts and licences as they stand in the page, and the policy that lets nothing else run.
+
+    The scripts, a megabyte in memory, are read when it is their turn and not kept: a run would hold them at its peak.
+    """
     from markupsafe import Markup
 
-    style, scripts = _read("page.css"), [_read(name) for name in SCRIPTS]
-    allowed = " ".join(f"'{digest(script)}'" for script in scripts)
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src '{digest(style)}' '{PLOT_STYLE}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    own = [Markup(text) for text in (style, *scripts)]  # noqa: S704  files of this package, which a test reads for end tags
     return {
-        "policy": Markup(policy),  # noqa: S704  quotes and hashes
-        "style": own[0],
-        "scripts": own[1:],
+        "policy": Markup(_policy()),  # noqa: S704  quotes and hashes
+        "style": Markup(_read("page.css")),  # noqa: S704  a file of this package, which a test reads for end tags
+        "scripts": (Markup(_read(name)) for name in SCRIPTS),  # noqa: S704  the same
         "licences": [_read(name) for name in LICENCES],
     }
+
+
+@cache
+def _policy() -> str:
+    allowed = " ".join(f"'{digest(_read(name))}'" for name in SCRIPTS)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src '{digest(_read('page.css'))}' '{PLOT_STYLE}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def digest(text: str) -> str:
