@@ -47,6 +47,9 @@ class Outlook:
     """Ends a second to be expected from now on."""
 
 
+NOTHING: Final = Outlook(0.0, 0.0, 0.0)
+
+
 @dataclass(slots=True)
 class Ages:
     """Live calls by the bin of their age, and the time that they have spent in that bin."""

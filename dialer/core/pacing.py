@@ -17,6 +17,8 @@ from dialer.core.chance import chance
 DAY_S: Final = 86_400.0
 LONG_WINDOW_S: Final = 600.0
 """A limit that is counted over longer than this is a quota to husband; a shorter one, a pace to keep."""
+SURE: Final = 1.2
+"""Of a Poisson number with the mean m at least (sqrt(m) - 1.2) ** 2 come, in 99 of 100 cases."""
 CREATES_PER_PROBE: Final = 110.0
 """In the long run about so many calls are placed for each probe above a ceiling that stands still."""
 
@@ -59,7 +61,8 @@ class Slots:
     ``most`` is the user's ceiling, ``learned`` the number of calls that were live when the API last said that all slots
     are taken (None before it ever did). Creates unanswered at once grow with the square root of what was accepted,
     so the ceiling is met softly. Below the learned ceiling a call that ends is a reason to try at once; above it only
-    single probes go, ever more seldom while they are refused.
+    single probes go, ever more seldom while they are refused. Where so many calls are up that some have ended unnoticed
+    almost certainly, their slots are taken without waiting for the look that tells which.
     """
 
     most: int
@@ -67,20 +70,34 @@ class Slots:
     held_until: float = float("-inf")
     probe: Pause = field(default_factory=lambda: Pause(2.0, 600.0, "slots"))
     accepted_in_row: int = 0
+    trust: float = 1.0
+    """How much is given on what is expected to have ended: less after each refusal of a create that counted on it."""
     _refused_at: float = float("-inf")
 
     def ceiling(self) -> int:
         """How many calls may be live as far as is known."""
         return self.most if self.learned is None else min(self.most, self.learned)
 
-    def room(self, now: float, occupied: int, unanswered: int) -> int:
-        """How many creates may leave now. ``occupied`` counts live, unanswered and freshly uncertain calls."""
+    def ended(self, expected: float) -> int:
+        """So many calls have ended unnoticed almost certainly, where ``expected`` are to be expected on average."""
+        if self.learned is None:
+            return 0
+        return int(max(sqrt(self.trust * max(expected, 0.0)) - SURE, 0.0) ** 2)
+
+    def takes(self, count: int) -> float:
+        """How many calls must be expected to have ended for ``count`` of them to be certain."""
+        return (SURE + sqrt(count)) ** 2 / self.trust
+
+    def room(self, now: float, occupied: int, unanswered: int, expected: float = 0.0) -> int:
+        """How many creates may leave now. ``occupied`` counts live, unanswered and freshly uncertain calls, and
+        ``expected`` those of the live ones that are expected to have ended unnoticed."""
         if now < self.held_until:
             return 0
         at_once = isqrt(self.accepted_in_row)
         if self.learned is None:  # of those on their way when the ceiling is met, all but the first are refused
             at_once //= 2
-        room = min(self.ceiling() - occupied, 1 + at_once - unanswered)
+        free = min(self.ceiling() + self.ended(expected), self.most) - occupied
+        room = min(free, 1 + at_once - unanswered)
         if room <= 0 and self._may_probe(now, occupied, unanswered):
             return 1
         return max(room, 0)
@@ -88,13 +105,17 @@ class Slots:
     def _may_probe(self, now: float, occupied: int, unanswered: int) -> bool:
         return self.learned is not None and unanswered == 0 and occupied < self.most and self.probe.over(now)
 
-    def accepted(self, live: int, unnoticed: Callable[[], float] = lambda: 0.0) -> None:
+    def accepted(self, live: int, unnoticed: Callable[[], float] = lambda: 0.0, expected: float = 0.0) -> None:
         """A create was accepted; ``live`` calls are up with it.
 
-        ``unnoticed`` tells how many of them are expected to have ended: their slots were free all along.
+        ``unnoticed`` tells how many of them are expected to have ended: their slots were free all along. ``expected``
+        is the same without those that are being looked at, known without weighing every call.
         """
         self.accepted_in_row += 1
         if self.learned is None or live <= self.learned:
+            return
+        if live <= self.learned + expected:
+            self.trust = min(1.0, 1.02 * self.trust)
             return
         ended = unnoticed()
         truly = live - ceil(ended + sqrt(ended))  # it takes more than chance to believe in a slot more
@@ -103,8 +124,10 @@ class Slots:
             self.probe.until = float("-inf")  # one more may fit
             self.probe.failures = max(self.probe.failures - 2, 0)
 
-    def refused(self, now: float, intended_at: float, live: int, call_length_s: float) -> None:
+    def refused(self, now: float, intended_at: float, live: int, call_length_s: float, expected: float = 0.0) -> None:
         """The API had no slot while ``live`` of our calls were up: hold all lines, longer each time."""
+        if self.learned is not None and self.learned <= live < self.learned + expected:
+            self.trust = max(0.3, 0.7 * self.trust)
         self.learned = live if self.learned is None else min(live, self.learned)
         self.accepted_in_row = 0
         if intended_at <= self._refused_at:

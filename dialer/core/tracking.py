@@ -16,7 +16,7 @@ from math import inf, sqrt
 from typing import Final
 
 from dialer.core.fuel import Wish
-from dialer.core.lengths import ENOUGH, PRIOR_LENGTH_S, Curve, Lengths, Outlook
+from dialer.core.lengths import ENOUGH, NOTHING, PRIOR_LENGTH_S, Curve, Lengths, Outlook
 from dialer.core.listing import Listing, Span, Where
 from dialer.core.messages import Look, LookAtPage
 from dialer.core.wire import CallPage, CallStatus
@@ -72,6 +72,7 @@ class Group:
     page: int | None
     calls: list[str]
     due_at: float = inf
+    outlook: Outlook = NOTHING
 
 
 @dataclass(slots=True)
@@ -99,6 +100,8 @@ class Tracker:
     _asked: dict[int, Asked] = field(default_factory=dict)
     _groups: list[Group] = field(default_factory=list)
     """What is planned, the soonest last."""
+    _unseen: Outlook = NOTHING
+    """What was to be expected of all planned calls at the time of the plan, less those that were asked for since."""
     _planned_for: Wish | None = None
     _planned_at: float = -inf
     _replan_at: float = -inf
@@ -169,8 +172,7 @@ class Tracker:
         group = self._next_group()
         if group is None or group.due_at > now:
             return None
-        self._groups.pop()
-        self._stale = True
+        self._unplan()
         self._asked_at = now
         if group.page is None:
             return self._look(group.calls[0])
@@ -180,11 +182,14 @@ class Tracker:
     def _next_group(self) -> Group | None:
         """The soonest request that may be made; what has ended or is being asked for is dropped on the way."""
         while self._groups and not self._worth_asking(self._groups[-1]):
-            self._groups.pop()
-            self._stale = True
+            self._unplan()
         if not self._groups or (self._groups[-1].page is not None and len(self._asked) >= MOST_PAGES):
             return None
         return self._groups[-1]
+
+    def _unplan(self) -> None:
+        self._unseen = _sum([self._unseen], less=self._groups.pop().outlook)
+        self._stale = True
 
     def _worth_asking(self, group: Group) -> bool:
         if group.page is not None:
@@ -216,7 +221,9 @@ class Tracker:
         groups = self._grouped(now)
         sums = [_sum(_outlook(self.calls[call_id], curves, now) for call_id in group.calls) for group in groups]
         price_s = self._price_s(wish, sums)
+        self._unseen = _sum(sums)
         for group, outlook in zip(groups, sums, strict=True):
+            group.outlook = outlook
             group.due_at = self._due_at(now, group, outlook, price_s)
         groups.sort(key=lambda group: -group.due_at)
         self._groups = groups
@@ -292,6 +299,18 @@ class Tracker:
             since = max(self._asked_at, self._first_at)
             wait_s = min(wait_s, max(since + max(FIRST_LOOK_S, (since - self._first_at) / 2) - now, 0.0))
         return max(now + wait_s, seen_at + LEAST_S)
+
+    def expected(self, now: float) -> float:
+        """How many of the live calls are expected to have ended by now, less those that are being looked at."""
+        if self._unseen.hazard <= 0.0:
+            return 0.0
+        return max(self._unseen.ended + self._unseen.hazard * max(now - self._planned_at, 0.0), 0.0)
+
+    def expected_at(self, count: float) -> float:
+        """When so many will be expected to have ended, if nobody looks."""
+        if self._unseen.hazard <= 0.0:
+            return inf
+        return self._planned_at + (count - self._unseen.ended) / self._unseen.hazard
 
     def unnoticed(self, now: float) -> float:
         """How many of the live calls are expected to have ended by now."""
@@ -380,6 +399,7 @@ class Tracker:
         self._curves_at = (self._curves_at[0], self._curves_at[1] + by_s)
         self.listing.shift(by_s)
         self._replan_at = self._planned_at = -inf
+        self._unseen = NOTHING
 
     def retry_at_once(self) -> None:
         """Only the request limit was in the way: the silence it asked for is pause enough."""
@@ -398,8 +418,8 @@ def _outlook(call: Tracked, curves: tuple[Curve, Curve], now: float) -> Outlook:
     return curve.outlook(call.seen_at - call.placed_at, now - call.placed_at)
 
 
-def _sum(outlooks: Iterable[Outlook]) -> Outlook:
-    waited_s = ended = hazard = 0.0
+def _sum(outlooks: Iterable[Outlook], *, less: Outlook = NOTHING) -> Outlook:
+    waited_s, ended, hazard = -less.waited_s, -less.ended, -less.hazard
     for outlook in outlooks:
         waited_s += outlook.waited_s
         ended += outlook.ended

@@ -202,6 +202,39 @@ def test_a_probe_accepted_while_all_lines_are_held_does_not_hide_when_they_open(
     assert slots.room(max(try_at, NOW), 4, 0) == 1, "so this is when somebody should look again"
 
 
+def test_where_many_are_up_slots_of_those_that_have_ended_almost_certainly_are_taken_unseen() -> None:
+    slots = full_house(100, most=200)
+    slots.freed()
+    assert slots.room(NOW + 1, 100, 0, expected=4.8) == 0, "one of them may be no more than bad luck away"
+    slots.accepted_in_row = 10_000
+    assert slots.room(NOW + 1, 100, 0, expected=25.0) == 14
+    assert slots.room(NOW + 1, 110, 0, expected=25.0) == 4
+    assert slots.takes(14) <= 25.0 < slots.takes(15)
+    assert Slots(200, accepted_in_row=10_000).room(NOW, 200, 0, expected=25.0) == 0, "the user's ceiling is no guess"
+    assert full_house(100, most=105).room(NOW + 1e4, 100, 0, expected=1e4) <= 5
+
+
+@given(st.integers(1, 200), st.integers(1, 40))
+def test_what_must_be_expected_for_so_many_to_be_certain_is_just_enough(trusted: int, count: int) -> None:
+    slots = full_house(100, most=1000)
+    slots.trust = trusted / 200
+    assert slots.ended(slots.takes(count) * 1.000001) >= count > slots.ended(slots.takes(count) * 0.999)
+
+
+def test_a_refusal_of_a_create_that_counted_on_unseen_ends_makes_the_next_ones_more_careful() -> None:
+    slots = full_house(100, most=200)
+    for index in range(20):
+        slots.refused(NOW + 10 * index, NOW + 10 * index - 1, 102, LENGTH_S, expected=12.0)
+    assert slots.learned == 100, "it says nothing about the ceiling"
+    assert slots.ended(12.0) < full_house(100, most=200).ended(12.0)
+    for _ in range(100):
+        slots.accepted(102, expected=12.0)
+    assert slots.learned == 100, "nor does an acceptance"
+    assert slots.ended(12.0) == full_house(100, most=200).ended(12.0)
+    slots.refused(NOW + 1000, NOW + 999, 95, LENGTH_S, expected=12.0)
+    assert (slots.learned, slots.trust) == (95, 1.0), "others took five slots; nothing was counted on"
+
+
 @given(
     st.integers(1, 30),
     st.lists(st.tuples(st.sampled_from("arf"), st.integers(0, 30), st.floats(0, 50)), max_size=40),

@@ -401,6 +401,22 @@ def test_how_many_have_ended_unnoticed_is_told_by_their_ages() -> None:
     assert tracker.unnoticed(NOW + 100) > 18
 
 
+def test_how_many_have_ended_is_told_from_the_plan_as_well_less_those_that_are_being_looked_at() -> None:
+    tracker = tracker_of(50)
+    assert tracker.expected(NOW) == 0.0
+    moment = due(tracker, NOW + 20, IDLE)
+    assert abs(tracker.expected(moment) - tracker.unnoticed(moment)) < 0.1 * tracker.unnoticed(moment)
+    count = tracker.expected(moment) + 2.0
+    assert abs(tracker.expected(tracker.expected_at(count)) - count) < 1e-6
+    assert isinstance(tracker.next_sweep(moment, IDLE), LookAtPage)
+    assert tracker.expected(moment) < 0.1 < tracker.unnoticed(moment)
+    assert tracker.expected_at(1.0) > moment
+    other = tracker_of(50)
+    due(other, NOW + 20, IDLE)
+    other.shift(-3600.0)
+    assert other.expected(NOW - 3580) == 0.0, "until it is planned anew on the clock that was set"
+
+
 def honest(tracker: Tracker, now: float) -> None:
     """wake_at says now exactly when there is something to ask now."""
     for wish in WISHES:

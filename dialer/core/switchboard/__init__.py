@@ -99,7 +99,8 @@ class Switchboard(Hearing):
         """How many due leads could be dialed right now, if there are tickets for them."""
         if not self._dialing(now) or self.agents.pick(now) is None:
             return 0
-        return min(self.slots.room(now, self.occupied(now), self.lines.awaited(now)), BATCH)
+        expected = self.tracker.expected(now)
+        return min(self.slots.room(now, self.occupied(now), self.lines.awaited(now), expected), BATCH)
 
     def offer(self, leads: list[Lead]) -> None:
         """Due leads from the ledger, the most urgent first; those not dialed in the next plan stay where they are."""
@@ -256,14 +257,23 @@ class Switchboard(Hearing):
         if self.backlog:
             moments += [self.network.until, self.breaker.pause.until, *self.agents.ready_at()]
             moments += [self.requests.next_day_at(now)] if self.out_of_quota() else []
-            try_at = self.slots.next_try_at(self.occupied(now))
+            occupied = self.occupied(now)
+            try_at = self.slots.next_try_at(occupied)
             moments += [] if try_at is None else [try_at]
+            moments += [self._certain_at(occupied)]
             late_at = self.lines.late_at()
             moments += [] if late_at is None else [late_at]
         soonest = min((moment for moment in moments if moment > now), default=float("inf"))
         if any(moment <= now for moment in moments[:4]):
             soonest = now
         return min(max(soonest, self.requests.opens_at(now)), max(self.lines.next_deadline(), now))
+
+    def _certain_at(self, occupied: int) -> float:
+        """When a call more will have ended unnoticed almost certainly, and its slot may be taken."""
+        over = occupied - self.slots.ceiling()
+        if self.slots.learned is None or over < 0 or occupied >= self.slots.most:
+            return float("inf")
+        return self.tracker.expected_at(self.slots.takes(over + 1))
 
     # --- what a request is worth ------------------------------------------------------------------------------------
 

@@ -109,7 +109,8 @@ class Hearing(Board):
         self._invalid_in_row = 0
         self.agents.ready(line.attempt.agent_id)
         self.tally.placed += 1
-        self.slots.accepted(self.lines.live(), partial(self.tracker.unnoticed, now))
+        live, expected = self.lines.live(), self.tracker.expected(now)
+        self.slots.accepted(live, partial(self.tracker.unnoticed, now), expected)
         attempt = line.attempt
         if call.created_at is not None:  # cut to the second; whatever clock writes it is the one that lists go by
             created_at = call.created_at.timestamp()
@@ -167,7 +168,8 @@ class Hearing(Board):
     def _hold(self, attempt: Attempt, error: errors.TryLater, now: float) -> None:
         if error.code == errors.NO_SLOTS:
             self.tally.refused_for_slots += 1
-            self.slots.refused(now, attempt.intended_at, self.lines.live(), self.tracker.mean_s)
+            live, expected = self.lines.live(), self.tracker.expected(now)
+            self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s, expected)
         elif error.code == errors.AGENT_NOT_READY:
             self.agents.not_ready(attempt.agent_id, now)
         else:
