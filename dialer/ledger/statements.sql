@@ -486,8 +486,9 @@ SELECT contact.cells, lead.phone, lead.state, lead.disposition, lead.attempts, l
 FROM (SELECT id FROM contact WHERE +campaign_id = :campaign ORDER BY file, row_number) AS nth
 CROSS JOIN contact ON contact.id = nth.id
 CROSS JOIN lead ON lead.id = nth.id
-LEFT JOIN attempt AS last ON lead.submissions > 0 AND last.id = (
-    SELECT id FROM attempt WHERE lead_id = lead.id AND state <> 'void' ORDER BY number DESC LIMIT 1);
+LEFT JOIN attempt AS last ON lead.submissions > 0 AND last.lead_id = lead.id AND last.state <> 'void'
+    AND last.number = CASE WHEN lead.submissions > 1
+                           THEN (SELECT max(number) FROM attempt WHERE lead_id = lead.id AND state <> 'void') ELSE 1 END;
 
 -- :name attempts
 SELECT attempt.key, contact.row_number, attempt.phone, attempt.number, attempt.state, attempt.disposition,

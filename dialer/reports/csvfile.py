@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,25 +13,42 @@ from dialer.reports.files import whole_file
 from dialer.reports.tables import Table
 from dialer.reports.values import as_text
 
-_NUMBERS: Final = re.compile(r"(?:\+[1-9]\d{6,14}(?:\n|$))*", re.ASCII)
+_BETWEEN_CELLS: Final = ',"\r\n'
+_needs_quotes: Final = re.compile(f"[{_BETWEEN_CELLS}]").search
+_NUMBERS: Final = re.compile(r"(?:\+[1-9]\d{6,14}+\n)*+", re.ASCII)
 
 
 def write(path: Path, table: Table) -> int:
     """Write a table. Returns the number of its rows."""
     count = 0
     with whole_file(path) as file:
-        lines = io.StringIO(newline="")  # a write a batch: the file's own buffer takes longer over a write a row
-        writer = csv.writer(lines, lineterminator="\r\n")  # with "\n" a bare carriage return would go unquoted
-        writer.writerow(list(map(inert, table.columns)))
+        file.write(lines([[inert(name)] for name in table.columns]))
         for batch in table.batches:
             count += len(batch[0])
-            columns = [column(field, cells) for field, cells in zip(table.fields, batch, strict=True)]
-            writer.writerows(zip(*columns, strict=True))
-            file.write(lines.getvalue())
-            lines.seek(0)
-            lines.truncate()
-        file.write(lines.getvalue())
+            file.write(lines([column(field, cells) for field, cells in zip(table.fields, batch, strict=True)]))
     return count
+
+
+def lines(columns: Sequence[Sequence[Any]]) -> str:
+    """Rows, given as columns, just as the csv module writes them, which looks at each mark of each cell for it."""
+    texts = list(map(_quoted, columns))
+    if len(texts) == 1:  # a row that is nothing but an empty cell must not look like an empty line
+        texts = [[text or '""' for text in texts[0]]]
+    return "\r\n".join([*map(",".join, zip(*texts, strict=True)), ""])
+
+
+def _quoted(cells: Sequence[Any]) -> Sequence[str]:
+    """Cells as text; in quotes where they hold a mark that means something between cells. All are asked at once."""
+    if not set(map(type, cells)) <= {str}:
+        cells = ["" if cell is None else str(cell) for cell in cells]
+    text = " ".join(cells)
+    if not any(mark in text for mark in _BETWEEN_CELLS):
+        return cells
+    return [_in_quotes(each) if _needs_quotes(each) else each for each in cells]
+
+
+def _in_quotes(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def column(field: Column, cells: Sequence[Any]) -> Sequence[Any]:
@@ -50,8 +65,8 @@ def column(field: Column, cells: Sequence[Any]) -> Sequence[Any]:
 
 def _all_numbers(cells: Sequence[str]) -> bool:
     """Whether every cell is E.164: asked of all of them at once."""
-    text = "\n".join(cells)
-    return text.count("\n") == len(cells) - 1 and _NUMBERS.fullmatch(text) is not None
+    text = "\n".join([*cells, ""])
+    return text.count("\n") == len(cells) and _NUMBERS.fullmatch(text) is not None
 
 
 def _each(cells: Sequence[str | None], harmless: Callable[[str], str]) -> Sequence[str | None]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from dialer.ledger import CampaignRecord
 from dialer.ledger.reading import LedgerReader
 from dialer.reports.columns import ATTEMPTS, OUTCOMES, REJECTED, RETRY_QUEUE, Column, Kind, given, names
-from dialer.reports.values import as_text, iso
+from dialer.reports.values import as_text, by_value, iso
 
 __all__ = ["ATTEMPT_COLUMNS", "OUTCOME_COLUMNS", "REJECTED_COLUMNS", "RETRY_COLUMNS", "Batch", "Table", "iso"]
 
@@ -59,10 +60,18 @@ def outcomes(reader: LedgerReader, record: CampaignRecord) -> Table:
         for batch in reader.batches("outcomes", campaign=record.id):
             cells, *ours = zip(*batch, strict=True)
             rows = json.loads(f"[{','.join(cells)}]")
-            theirs = [[row.get(header, "") for row in rows] for header in record.columns]
+            theirs = [_cells(rows, header) for header in record.columns]
             yield [*theirs, *_rounded(OUTCOMES, ours)]
 
     return Table("outcomes", (*given(record.columns, record.understood), *OUTCOMES), batches())
+
+
+def _cells(rows: Sequence[Mapping[str, Any]], header: str) -> list[Any]:
+    """A column of the list; rows of a list that did not have it hold an empty text."""
+    try:
+        return list(map(itemgetter(header), rows))
+    except KeyError:
+        return [row.get(header, "") for row in rows]
 
 
 def _plain(name: str, fields: tuple[Column, ...]) -> Callable[[LedgerReader, CampaignRecord], Table]:
@@ -78,7 +87,7 @@ def _plain(name: str, fields: tuple[Column, ...]) -> Callable[[LedgerReader, Cam
 def _rounded(fields: Sequence[Column], batch: Sequence[Sequence[Any]]) -> Batch:
     """Money without the dust of binary fractions."""
     return [
-        [None if amount is None else round(amount, 12) for amount in cells] if field.name == "cost" else cells
+        by_value(cells, lambda amount: round(amount, 12)) if field.name == "cost" else cells
         for field, cells in zip(fields, batch, strict=True)
     ]
 

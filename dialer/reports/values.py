@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from dialer.reports.columns import Column, Kind
 
+_T = TypeVar("_T")
 _MINUTES_KEPT: Final = 100_000
 _SECONDS: Final = tuple(f"{second:02}+00:00" for second in range(60))
 
@@ -38,12 +39,19 @@ def isos(moments: Sequence[float | None]) -> list[str | None]:
     ]
 
 
+def by_value(amounts: Sequence[float | None], say: Callable[[float], _T]) -> list[_T | None]:
+    """What ``say`` makes of each amount, None of None. It is asked once for each value: a column has few of them."""
+    said = {amount: None if amount is None else say(amount) for amount in set(amounts)}
+    return [said[amount] for amount in amounts]
+
+
 def wholes(amounts: Sequence[float | None]) -> list[float | int | None]:
     """Numbers without the ".0" of whole ones."""
-    return [
-        int(amount) if amount is not None and amount == amount // 1 and abs(amount) < 1e15 else amount
-        for amount in amounts
-    ]
+    return by_value(amounts, _whole)
+
+
+def _whole(amount: float) -> float | int:
+    return int(amount) if amount == amount // 1 and abs(amount) < 1e15 else amount
 
 
 def texts(cells: Sequence[Any]) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import stat
@@ -13,11 +14,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from dialer.core.errors import UserError
 from dialer.ledger.reading import open_reader
-from dialer.reports import FORMATS, Wish, Written, write_reports, xlsxfile
+from dialer.reports import FORMATS, Wish, Written, csvfile, parquetfile, write_reports, xlsxfile
 from dialer.reports.columns import ATTEMPTS, OUTCOMES, TABLES, as_markdown, names
 from dialer.reports.tables import Table, outcomes
 from tests.reports.test_reports import PAYLOADS
@@ -215,3 +218,22 @@ def test_a_format_that_there_is_not_is_one_line_and_writes_nothing(tmp_path: Pat
 def test_all_columns_of_attempts_are_documented() -> None:
     assert all(column.meaning for columns in TABLES.values() for column in columns)
     assert len(set(names(ATTEMPTS))) == len(ATTEMPTS)
+
+
+_CELLS = st.none() | st.text(st.sampled_from("ab,;\"\r\n\t '\0\u2028")) | st.text() | st.integers() | st.floats()
+
+
+@given(st.integers(1, 3).flatmap(lambda width: st.lists(st.tuples(*[_CELLS] * width), min_size=1)))
+def test_csv_is_what_the_csv_module_writes_for_the_same_rows(rows: list[tuple[Any, ...]]) -> None:
+    expected = io.StringIO(newline="")
+    csv.writer(expected, lineterminator="\r\n").writerows(rows)
+    assert csvfile.lines(list(zip(*rows, strict=True))) == expected.getvalue()
+
+
+def test_moments_in_parquet_are_rounded_as_python_rounds_them(tmp_path: Path) -> None:
+    moments = [None, 0.0, NOON + 0.25, NOON + 1 / 3, *(NOON + nth * 0.3000005 for nth in range(5_000))]
+    moments += [nth / 2_000_000 for nth in range(1_000)]  # halves of a microsecond
+    field = next(column for column in OUTCOMES if column.name == "last_attempt_at")
+    parquetfile.write(tmp_path / "moments.parquet", Table("outcomes", (field,), iter([[moments]])))
+    read = pq.read_table(tmp_path / "moments.parquet").column(0).cast("int64").to_pylist()
+    assert read == [None if moment is None else round(moment * 1_000_000) for moment in moments]
