@@ -1,7 +1,7 @@
 """Real processes: the sandbox as a server of its own, and runners that can be killed.
 
-They are forked from one process that has the program loaded already: importing it takes longer than most of what tests
-do with it. From then on they are processes like any other, with an id, streams and signals of their own.
+They are forked from one process that has the program loaded already (``loaded``): importing it takes longer than most
+of what tests do with it. From then on they are processes like any other, with an id, streams and signals of their own.
 :data:`DIALER` is the command itself, for tests of how the program starts.
 """
 
@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 from typing import Final
@@ -23,9 +24,8 @@ from dialer.cli import main
 
 DIALER: Final = (sys.executable, "-m", "dialer")
 _LOADED: Final = multiprocessing.get_context("forkserver")
-_LOADED.set_forkserver_preload(
-    ["dialer.cli", "dialer.commands.calls", "dialer.commands.fetch", "dialer.commands.report", "jinja2"]
-)
+_LOADED.set_forkserver_preload(["tests.support.loaded"])
+_ROOT: Final = Path(__file__).parents[2]
 _STREAMS: Final = tempfile.TemporaryDirectory(prefix="streams-", ignore_cleanup_errors=True)
 """What the processes say; nobody has to read it for them to go on."""
 
@@ -51,6 +51,8 @@ class Process:
         self._complained.touch()
         begins = (home or Path.cwd(), dict(env), self._said, self._complained, play, [*arguments])
         self._process = _LOADED.Process(target=_begin, args=begins, daemon=True)
+        with chdir(_ROOT):  # where the first process looks for what it loads
+            forkserver.ensure_running()
         self._process.start()
         assert self._process.pid is not None
         self.pid: Final = self._process.pid
