@@ -9,6 +9,7 @@ one "the server closed it before" and "the server placed the call and died" look
 from __future__ import annotations
 
 import re
+import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -94,7 +95,7 @@ class CallsClient:
         self._traced = transport is None
         self._read_page = PageReader()
         self._base_url = base_url.rstrip("/")
-        self._pooled, self._fresh = (transport, transport) if transport else _over_the_network()
+        self._pooled, self._fresh = (transport, transport) if transport else _over_the_network(self._base_url)
         self._timeouts = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)).as_dict()
 
     async def __aenter__(self) -> Self:
@@ -310,9 +311,14 @@ def tidy(text: str) -> str:
     return text.strip()[:MESSAGE_MOST]
 
 
-def _over_the_network() -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
-    """The transport for looks, which keeps its connections, and the one for creates, which keeps none."""
-    verify = httpx.create_ssl_context()
+def _over_the_network(base_url: str) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
+    """The transport for looks, which keeps its connections, and the one for creates, which keeps none.
+
+    Reading the machine's certificates takes longer than many requests to a sandbox, whose address has no use for them.
+    Where they are not read nothing is trusted.
+    """
+    plain = base_url.lower().startswith("http:")
+    verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx.create_ssl_context()
     return CoreTransport(verify), OneShotTransport(verify)
 
 

@@ -6,13 +6,10 @@ import http.client
 import json
 import os
 import re
-import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +18,7 @@ import pytest
 
 from dialer.cli import main
 from dialer.ledger.sqlite import SqliteLedger
+from tests.support.processes import DIALER, dialer, finish, sandbox_process, start_dialer
 from tests.support_rows import enroll, person, put
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +33,13 @@ def _environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def _dialer(home: Path, *arguments: object, **environment: str) -> Done:
+    return dialer(home, *arguments, env=_environment(home, **environment), timeout_s=30)
+
+
+def _from_the_shell(home: Path, *arguments: object, **environment: str) -> Done:
+    """The same, started as its users start it."""
     return subprocess.run(
-        [sys.executable, "-m", "dialer", *map(str, arguments)],
+        [*DIALER, *map(str, arguments)],
         cwd=home,
         env=_environment(home, **environment),
         stdin=subprocess.DEVNULL,
@@ -64,8 +67,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def _all_of(home: Path, *commands: tuple[object, ...]) -> list[Done]:
     """Several commands at once: they do not touch each other."""
-    with ThreadPoolExecutor(len(commands)) as pool:
-        return list(pool.map(lambda command: _dialer(home, *command), commands))
+    processes = [start_dialer(home, *command, env=_environment(home)) for command in commands]
+    ended = [finish(process, 30) for process in processes]
+    return [
+        subprocess.CompletedProcess([*map(str, command)], code, process.stdout, said)
+        for command, process, (code, said) in zip(commands, processes, ended, strict=True)
+    ]
 
 
 def _campaign(home: Path, text: str = "", content: str | bytes | None = LIST, *, head: str = "") -> Path:
@@ -113,22 +120,11 @@ def _all_are_queued(home: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def sandbox() -> Iterator[str]:
     """The base URL of a sandbox in a process of its own."""
-    home = tmp_path_factory.mktemp("sandbox")
-    command = [sys.executable, "-m", "dialer", "sandbox", "--port", "0", "--speed", "1000"]
-    with subprocess.Popen(command, cwd=home, env=_environment(home), stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().strip()
-            assert url.startswith("http://127.0.0.1:")
-            yield url
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                server.kill()
+    with sandbox_process("--speed", "1000") as url:
+        assert url.startswith("http://127.0.0.1:")
+        yield url
 
 
 def _calls_at(base_url: str) -> int:
@@ -169,7 +165,7 @@ def test_a_mistyped_command_is_told_in_one_line(
 
 
 def test_a_limit_of_no_calls_is_refused_before_anything_begins(tmp_path: Path) -> None:
-    done = _dialer(tmp_path, "run", _campaign(tmp_path), "--limit", "0")
+    done = _from_the_shell(tmp_path, "run", _campaign(tmp_path), "--limit", "0")
     assert done.returncode == 2
     _mended_by_the_user(done)
     assert "argument --limit: '0' is not a whole number above zero" in done.stderr
@@ -444,7 +440,7 @@ def test_an_address_with_a_port_that_cannot_be_is_one_line(tmp_path: Path, here:
 
 
 def test_a_check_of_the_sample_list_says_what_would_happen_and_does_nothing(tmp_path: Path) -> None:
-    done = _dialer(tmp_path, "check", ROOT / "campaigns" / "demo.toml")
+    done = _from_the_shell(tmp_path, "check", ROOT / "campaigns" / "demo.toml")
     assert (done.returncode, done.stderr) == (0, "")
     assert "phone -> phone" in done.stdout
     contacts, refused = map(int, re.findall(r"rows +60: (\d+) contacts to call, (\d+) rejected", done.stdout)[0])
@@ -457,7 +453,7 @@ def test_a_status_can_be_read_by_machines(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.db")
     enroll(ledger, put(ledger), [person(0), person(1)])
     ledger.close()
-    done = _dialer(tmp_path, "status", "--json", DIALER_LEDGER="ledger.db")
+    done = _from_the_shell(tmp_path, "status", "--json", DIALER_LEDGER="ledger.db")
     assert (done.returncode, done.stderr) == (0, "")
     figures = json.loads(done.stdout)
     assert figures["campaign"] == "spring"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import DIALER, environment
+from tests.support.processes import dialer
 
 CAMPAIGN = """
 name = "first"
@@ -24,12 +23,6 @@ uncertain_scan_gap = "1s"
 [sandbox]
 speed = 200
 """
-
-
-def _dialer(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DIALER, *arguments], cwd=home, env=environment(), capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def _home(path: Path, *phones: str) -> Path:
@@ -49,7 +42,7 @@ def _home(path: Path, *phones: str) -> Path:
 )
 def test_what_cannot_work_is_said_before_anybody_is_called(tmp_path: Path, arguments: list[str], said: str) -> None:
     home = _home(tmp_path, "+12125550100")
-    done = _dialer(home, "run", "campaign.toml", *arguments)
+    done = dialer(home, "run", "campaign.toml", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -59,17 +52,17 @@ def test_what_cannot_work_is_said_before_anybody_is_called(tmp_path: Path, argum
 
 def test_a_fresh_sandbox_gives_fresh_ids_so_that_the_next_campaign_is_not_in_doubt(tmp_path: Path) -> None:
     home = _home(tmp_path, "+12125550100", "+12125550105")
-    assert _dialer(home, "run", "campaign.toml").returncode == 0
+    assert dialer(home, "run", "campaign.toml").returncode == 0
     (home / ".dialer" / "sandbox.jsonl").unlink()
     (home / "campaign.toml").write_text(CAMPAIGN.replace('"first"', '"second"'))
-    done = _dialer(home, "run", "campaign.toml")
+    done = dialer(home, "run", "campaign.toml")
     assert done.returncode == 0, done.stderr
     assert "may or may not" not in done.stderr
 
 
 def test_a_create_in_doubt_says_why_and_until_when(tmp_path: Path) -> None:
     home = _home(tmp_path, "+12125550111", "+12125550100")
-    done = _dialer(home, "run", "campaign.toml")
+    done = dialer(home, "run", "campaign.toml")
     assert done.returncode == 0, done.stderr
     assert "may or may not have been placed (no answer within 1 s)" in done.stderr
 
@@ -77,15 +70,15 @@ def test_a_create_in_doubt_says_why_and_until_when(tmp_path: Path) -> None:
 def test_a_region_nobody_knows_and_hours_that_are_no_hours_are_told_in_plain_words(tmp_path: Path) -> None:
     home = _home(tmp_path, "+12125550100")
     (home / "campaign.toml").write_text(CAMPAIGN + '[columns]\nregion = "XX"\n')
-    assert '"XX" is no country' in _dialer(home, "check", "campaign.toml").stderr
+    assert '"XX" is no country' in dialer(home, "check", "campaign.toml").stderr
     (home / "campaign.toml").write_text(CAMPAIGN.replace('"always"', '"sometimes"'))
-    assert 'it is "always" or a table [hours]' in _dialer(home, "check", "campaign.toml").stderr
+    assert 'it is "always" or a table [hours]' in dialer(home, "check", "campaign.toml").stderr
 
 
 def test_check_says_who_would_be_cancelled_since_their_row_is_gone(tmp_path: Path) -> None:
     home = _home(tmp_path, "+12125550100", "+12125550101", "+12125550105")
-    assert _dialer(home, "run", "campaign.toml", "--limit", "1").returncode == 3
+    assert dialer(home, "run", "campaign.toml", "--limit", "1").returncode == 3
     _home(home, "+12125550100", "+12125550101")
-    done = _dialer(home, "check", "campaign.toml")
+    done = dialer(home, "check", "campaign.toml")
     assert done.returncode == 0, done.stderr
     assert "1 waiting whose rows are gone would be cancelled" in " ".join(done.stdout.split())

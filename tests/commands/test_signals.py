@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from dialer.core.errors import ExitCode
 from dialer.rehearsal.exchange import Exchange
 from dialer.rehearsal.store import CallStore
 from tests.support.laws import check_network
-from tests.support.processes import DIALER, environment, finish, start_run
+from tests.support.processes import Process, dialer, finish, start_run
 
 CAMPAIGN = """
 name = "stopped"
@@ -39,7 +38,7 @@ def _home(path: Path, speed: float) -> Path:
     return path
 
 
-def _wait_for_calls(home: Path, runner: subprocess.Popen[str]) -> None:
+def _wait_for_calls(home: Path, runner: Process) -> None:
     deadline = time.monotonic() + 20
     store = home / ".dialer" / "sandbox.jsonl"
     while time.monotonic() < deadline and runner.poll() is None:
@@ -60,7 +59,7 @@ def test_asked_once_a_run_follows_its_live_calls_to_their_end_and_says_how_to_go
     code, said = finish(runner)
     assert code == ExitCode.WORK_LEFT
     assert "Go on with: dialer resume stopped" in said
-    shown = _dialer(home, "status", "--json")
+    shown = dialer(home, "status", "--json")
     assert '"dialing": 0' in shown.stdout
     assert finish(start_run(home))[0] == ExitCode.DONE
     exchange = Exchange()
@@ -88,7 +87,7 @@ def test_a_report_can_be_written_while_the_run_goes_on(tmp_path: Path) -> None:
     runner = start_run(home)
     try:
         _wait_for_calls(home, runner)
-        done = _dialer(home, "report", "stopped", "--out", "early")
+        done = dialer(home, "report", "stopped", "--out", "early")
         assert done.returncode == 0, done.stderr
         assert (home / "early" / "outcomes.csv").read_text().count("\n") == 21
         again = finish(start_run(home))
@@ -96,9 +95,3 @@ def test_a_report_can_be_written_while_the_run_goes_on(tmp_path: Path) -> None:
     finally:
         runner.kill()
         finish(runner)
-
-
-def _dialer(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DIALER, *arguments], cwd=home, env=environment(), capture_output=True, text=True, timeout=30, check=False
-    )

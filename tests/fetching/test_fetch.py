@@ -33,7 +33,7 @@ from dialer.core.errors import ExitCode
 from dialer.fetching.manifest import Manifest
 from dialer.ledger.lock import runner_of
 from dialer.ledger.sqlite import SqliteLedger
-from tests.support.processes import DIALER, environment, finish, sandbox_process, start_run
+from tests.support.processes import Process, finish, sandbox_process, start_dialer, start_run
 
 TALKS, MACHINE, NOBODY = ("+12125550100", "+12125550109", "+12125550110"), "+12125550105", "+12125550104"
 CAMPAIGN = """
@@ -406,19 +406,12 @@ def _lines(home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines() if line] if path.exists() else []
 
 
-def _until_lines(home: Path, count: int, process: subprocess.Popen[str]) -> None:
+def _until_lines(home: Path, count: int, process: Process) -> None:
     deadline = time.monotonic() + 30
     while len(_lines(home)) < count:
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-
-
-def _start_fetch(home: Path, *flags: str) -> subprocess.Popen[str]:
-    command = [*DIALER, "fetch", "spring", *flags]
-    return subprocess.Popen(
-        command, cwd=home, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
 
 
 @pytest.fixture(scope="module")
@@ -437,7 +430,7 @@ def test_killed_at_any_instant_it_goes_on_and_fetches_nothing_twice(many: tuple[
     shutil.copytree(home, tmp_path, dirs_exist_ok=True)
     kept: dict[str, tuple[int, int]] = {}
     for so_many in (1, 8):
-        process = _start_fetch(tmp_path, *KINDS)
+        process = start_dialer(tmp_path, "fetch", "spring", *KINDS)
         _until_lines(tmp_path, so_many, process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -451,7 +444,7 @@ def test_killed_at_any_instant_it_goes_on_and_fetches_nothing_twice(many: tuple[
         file.write('{"call": "call_torn", "kind": "trans')
     part = tmp_path / "reports" / "spring" / "recordings" / ".call_1.0123abcd.part"
     part.write_bytes(b"half")
-    process = _start_fetch(tmp_path, *KINDS)
+    process = start_dialer(tmp_path, "fetch", "spring", *KINDS)
     said, complained = process.communicate(timeout=60)
     assert process.returncode == 0, complained
     assert not list((tmp_path / "reports").rglob("*.part"))
@@ -481,7 +474,7 @@ def test_a_run_that_starts_while_things_are_fetched_goes_first_and_fetching_goes
     _now_with(tmp_path, url=url, per_minute=30)
     people = tuple(f"+1212556{index:04d}" for index in range(40))
     _write(tmp_path, _text(url=url, per_minute=600), people)  # some seconds: longer than from one request to the next
-    process = _start_fetch(tmp_path)
+    process = start_dialer(tmp_path, "fetch", "spring")
     try:
         _until_lines(tmp_path, 2, process)
         runner = start_run(tmp_path)
@@ -496,7 +489,7 @@ def test_a_run_that_starts_while_things_are_fetched_goes_first_and_fetching_goes
     assert "dialing goes first" in complained
 
 
-def _while_it_holds(home: Path, runner: subprocess.Popen[str]) -> list[int]:
+def _while_it_holds(home: Path, runner: Process) -> list[int]:
     """How many outcomes there were, looked at over and over while the runner held the ledger."""
     seen: list[int] = []
     while runner.poll() is None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +17,7 @@ from dialer.core.lifecycle import Disposition, LeadState
 from dialer.intake import Intake
 from dialer.ledger import EnrollResult, NewContact, RejectedRow
 from dialer.ledger.sqlite import SqliteLedger
+from tests.support.processes import finish, start_dialer
 from tests.support_rows import ACCOUNT, NOON, campaign_in, enroll, list_of, opened, person, phone, put, whole_call
 
 
@@ -141,16 +139,12 @@ def test_a_process_that_is_really_killed_in_its_import_loses_no_row_and_takes_no
         file.writelines(f"+1212{2_000_000 + index}\n" for index in range(rows))
     head = 'name = "spring"\ncontacts = "list.csv"\nagents = ["agent_a"]\nhours = "always"\n'
     (tmp_path / "spring.toml").write_text(head)
-    command = [sys.executable, "-m", "dialer", "run", "spring.toml", "--quiet"]
-    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    first = start_dialer(tmp_path, "run", "spring.toml", "--quiet")
     try:
         _until_a_piece_is_kept(tmp_path / ".dialer" / "ledger.db")
-        first.send_signal(signal.SIGKILL)
     finally:
         first.kill()
-        first.wait()
-        assert first.stderr is not None
-        first.stderr.close()
+        finish(first)
     assert main(["status", "spring", "--ledger", str(tmp_path / ".dialer" / "ledger.db")]) == 0
     assert "import      not finished" in capsys.readouterr().out
     with closing(SqliteLedger(tmp_path / ".dialer" / "ledger.db")) as ledger:

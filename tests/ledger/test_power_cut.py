@@ -202,15 +202,9 @@ def _read_to_its_end(ledger: Path, journal: Any) -> str:
 # --- the model itself ------------------------------------------------------------------------------------------------
 
 
-def _images(disk: Disk, home: Path, name: str, tries: int = 1000) -> set[bytes | None]:
+def _images(disk: Disk, name: str, tries: int = 1000) -> set[bytes | None]:
     """All that may become of a file when the power fails now."""
-    found: set[bytes | None] = set()
-    for seed in range(tries):
-        disk.image(disk.operations, Random(seed), home / "image")
-        path = home / "image" / name
-        found.add(path.read_bytes() if path.exists() else None)
-        shutil.rmtree(home / "image")
-    return found
+    return {disk.files(disk.operations, Random(seed)).get(name) for seed in range(tries)}
 
 
 @pytest.fixture
@@ -225,50 +219,50 @@ def test_what_was_synced_stays_and_what_was_not_may_be_there_in_any_part(tmp_pat
     disk.wrote("a", 0, b"2" * 1024)
     disk.wrote("a", 1024, b"3" * 8)
     old, new, end = b"1" * 512, b"2" * 512, b"3" * 8
-    assert _images(disk, tmp_path, "a") == {
+    assert _images(disk, "a") == {
         head + tail + more for head in (old, new) for tail in (old, new) for more in (b"", end)
     }
     disk.synced_image(disk.operations, tmp_path / "harsh")
     assert (tmp_path / "harsh" / "a").read_bytes() == old + old
 
 
-def test_the_end_of_a_journal_may_be_torn_at_any_byte(tmp_path: Path, disk: Disk) -> None:
+def test_the_end_of_a_journal_may_be_torn_at_any_byte(disk: Disk) -> None:
     disk.wrote("l.journal", 0, b"one\n")
     disk.synced("l.journal")
     disk.wrote("l.journal", 4, b"two\n")
-    found = _images(disk, tmp_path, "l.journal")
+    found = _images(disk, "l.journal")
     assert {b"one\n", b"one\nt", b"one\ntw", b"one\ntwo", b"one\ntwo\n"} <= found
     disk.wrote("l.journal", 8, b"3" * 503 + b"\n" + b"four\n")
-    found = _images(disk, tmp_path, "l.journal")
+    found = _images(disk, "l.journal")
     assert b"one\ntwo\n" + bytes(504) + b"four\n" in found  # the second sector arrived before the first
 
 
-def test_a_file_is_there_when_its_name_is_and_gone_when_that_was_synced(tmp_path: Path, disk: Disk) -> None:
+def test_a_file_is_there_when_its_name_is_and_gone_when_that_was_synced(disk: Disk) -> None:
     disk.wrote("a", 0, b"1")
-    assert None in _images(disk, tmp_path, "a")
+    assert None in _images(disk, "a")
     disk.synced("a")
-    assert _images(disk, tmp_path, "a") == {b"1"}
+    assert _images(disk, "a") == {b"1"}
     disk.deleted("a")
-    assert _images(disk, tmp_path, "a") == {b"1", None}
+    assert _images(disk, "a") == {b"1", None}
     disk.wrote("a", 0, b"2")  # another file of that name
-    assert _images(disk, tmp_path, "a") == {b"1", None, b"", b"2"}
+    assert _images(disk, "a") == {b"1", None, b"", b"2"}
     disk.deleted("a")
     disk.synced_names()
-    assert _images(disk, tmp_path, "a") == {None}
+    assert _images(disk, "a") == {None}
 
 
-def test_a_renamed_file_takes_the_place_of_another_at_once(tmp_path: Path, disk: Disk) -> None:
+def test_a_renamed_file_takes_the_place_of_another_at_once(disk: Disk) -> None:
     for name in ("a", "b"):
         disk.wrote(name, 0, name.encode())
         disk.synced(name)
     disk.renamed("b", "a")
-    assert _images(disk, tmp_path, "a") == {b"a", b"b"}
+    assert _images(disk, "a") == {b"a", b"b"}
     disk.synced_names()
-    assert _images(disk, tmp_path, "a") == {b"b"}
-    assert _images(disk, tmp_path, "b") == {None}
+    assert _images(disk, "a") == {b"b"}
+    assert _images(disk, "b") == {None}
 
 
-def test_what_a_failed_sync_could_not_write_is_not_written_by_the_next(tmp_path: Path, disk: Disk) -> None:
+def test_what_a_failed_sync_could_not_write_is_not_written_by_the_next(disk: Disk) -> None:
     disk.wrote("a", 0, b"1")
     disk.synced("a")
     disk.wrote("a", 0, b"2")
@@ -276,7 +270,7 @@ def test_what_a_failed_sync_could_not_write_is_not_written_by_the_next(tmp_path:
     assert disk.sync_fails("a")
     assert not disk.sync_fails("a")
     disk.synced("a")
-    assert _images(disk, tmp_path, "a") == {b"1"}
+    assert _images(disk, "a") == {b"1"}
 
 
 def test_a_disk_with_little_room_says_so_to_sqlite_and_to_us(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import sqlite3
@@ -14,8 +13,7 @@ from dialer.core.errors import ExitCode
 from dialer.rehearsal.exchange import Exchange
 from dialer.rehearsal.store import CallStore
 from tests.support.laws import check_ledger, check_network
-from tests.support.processes import DIALER, environment, finish, sandbox_process, start_run
-from tests.torture.harness import start
+from tests.support.processes import DIALER, dialer, environment, finish, sandbox_process, start_run
 
 CAMPAIGN = """
 name = "harmed"
@@ -62,9 +60,8 @@ def test_of_twenty_runners_started_at_once_one_runs_and_nineteen_say_that_it_doe
     store = tmp_path / "network.jsonl"
     with sandbox_process(*NETWORK, "--store", str(store)) as url:
         home = _home(tmp_path, url, contacts=60)
-        runners = [start(home) for _ in range(20)]
-        codes = sorted(os.waitstatus_to_exitcode(os.waitpid(runner, 0)[1]) for runner in runners)
-    assert codes == [ExitCode.DONE, *[ExitCode.HELD] * 19], (home / "runner.log").read_text()
+        ended = sorted(finish(runner) for runner in [start_run(home) for _ in range(20)])
+    assert [code for code, _ in ended] == [ExitCode.DONE, *[ExitCode.HELD] * 19], ended
     _check(home, store)
 
 
@@ -115,7 +112,8 @@ def test_a_runner_that_may_open_only_few_files_loses_nobody(tmp_path: Path) -> N
             text=True,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (17, 17)),  # noqa: PLW1509  # one thread here
         )
-        code, said = finish(runner)
+        _, said = runner.communicate(timeout=60)
+        code = runner.returncode
         if code not in {ExitCode.DONE, ExitCode.UNRESOLVED}:
             assert said.count("\n") <= 3, said
             code, said = finish(start_run(home))
@@ -186,7 +184,5 @@ def test_key_and_number_appear_nowhere_but_where_they_belong(tmp_path: Path) -> 
 
 
 def _said_by(home: Path, *command: str) -> list[str]:
-    done = subprocess.run(
-        [*DIALER, *command], cwd=home, env=environment(), capture_output=True, text=True, timeout=30, check=False
-    )
+    done = dialer(home, *command)
     return [done.stdout, done.stderr]

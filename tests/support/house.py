@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,10 @@ from dialer.rehearsal.exchange import Exchange
 from dialer.rehearsal.sandbox import Sandbox
 from dialer.runner import Runner, RunResult
 from tests.support.virtual import VirtualClock, run_virtually
+
+# httpx's transport to an application tries to import it at every request, and where it is missing looks for it in every
+# directory of the path; whoever has it has it loaded by now.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # so a module is told to be missing
 
 MONDAY_NOON = datetime.fromisoformat("2026-11-23T12:00:00+00:00").timestamp()
 ACCOUNT = "account"

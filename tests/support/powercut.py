@@ -169,12 +169,16 @@ class Disk:
 
     # --- the images -------------------------------------------------------------------------------------------------
 
-    def image(self, cut: int, chance: Random, directory: Path) -> None:
-        """Write into ``directory`` the files as they may lie there when the power failed after ``cut`` operations.
+    def files(self, cut: int, chance: Random) -> dict[str, bytes]:
+        """The files by name as they may lie there when the power failed after ``cut`` operations.
 
         Cheapest when cuts are asked in rising order: the replay goes on from the last one.
         """
-        _lay_out(self._replay_to(cut).image(chance), directory)
+        return self._replay_to(cut).image(chance)
+
+    def image(self, cut: int, chance: Random, directory: Path) -> None:
+        """Write :meth:`files` into ``directory``."""
+        _lay_out(self.files(cut, chance), directory)
 
     def synced_image(self, cut: int, directory: Path) -> None:
         """The same in the harshest case: nothing that was not synced is there."""
@@ -185,7 +189,7 @@ class Disk:
 
         Whoever had files open there must have closed them.
         """
-        found = self._replay_to(cut).image(chance)
+        found = self.files(cut, chance)
         for path in [path for path in self.directory.iterdir() if path.is_file()]:
             path.unlink()
         _lay_out(found, self.directory)

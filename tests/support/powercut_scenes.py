@@ -11,8 +11,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -31,13 +29,13 @@ from tests.support.house import House, campaign, number
 from tests.support.laws import check_ledger, check_network
 from tests.support.powercut import Disk
 from tests.support.powercut_tap import tap
+from tests.support.processes import Process, environment, finish
 from tests.support_rows import ACCOUNT, NOON, ended, enroll, intended, opened, person, placed, put
 
 LEDGER: Final = "ledger.db"
 RECORD: Final = "record"
 AS_IT_IS: Final = "as it is"
 """The ledger syncs as it does for everybody."""
-_ROOT: Final = Path(__file__).parents[2]
 _MOST_RUNNERS: Final = 200
 _PEOPLE: Final = 30
 _A, _L = AttemptState, LeadState
@@ -46,10 +44,14 @@ _A, _L = AttemptState, LeadState
 def play(scene: str, home: Path, *arguments: object) -> Any:
     """Run a scene in a process of its own and return what it printed. Its disk is ``home / "disk"``."""
     (home / "disk").mkdir(parents=True)
-    command = [sys.executable, "-m", __name__, scene, str(home), *map(str, arguments)]
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return json.loads(done.stdout)
+    process = Process(_played, scene, home, [str(argument) for argument in arguments], env=environment())
+    assert finish(process) == (0, "")
+    return json.loads(process.stdout)
+
+
+def _played(scene: str, home: Path, arguments: list[str]) -> int:
+    print(json.dumps(_SCENES[scene](home, *arguments)))
+    return 0
 
 
 def told(path: Path) -> str:
@@ -469,6 +471,3 @@ _SCENES: Final[dict[str, Callable[..., object]]] = {
     scene.__name__: scene
     for scene in (turns, bad_syncs, creates, outages, bad_sync_of_a_commit, bad_sync_of_a_run, little_room, full_disk)
 }
-
-if __name__ == "__main__":
-    print(json.dumps(_SCENES[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])))

@@ -1,16 +1,12 @@
 """Runs one campaign through many kills and counts what became of it, by the network's own record.
 
-The runners are real processes over real HTTP, killed with SIGKILL. They are forked from a process that has the program
-loaded already, so that a thousand of them do not spend their lives on importing it.
+The runners are real processes over real HTTP, killed with SIGKILL.
 """
 
 from __future__ import annotations
 
 import csv
-import os
-import signal
 import sqlite3
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -18,11 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from dialer.cli import main
 from dialer.core.errors import ExitCode
 from dialer.rehearsal.exchange import Exchange, PretendCall
 from dialer.rehearsal.store import CallStore
-from tests.support.processes import sandbox_process
+from tests.support.processes import Process, finish, sandbox_process, start_run
 
 FAULTS = {
     "reset_before": 0.02,
@@ -114,62 +109,29 @@ def torture(home: Path, *, policy: str, kills: int, seed: int, horizon_s: float 
 
 def _kill_again_and_again(home: Path, kills: int, chance: Random, count: Count) -> None:
     while count.kills < kills:
-        runner = start(home)
+        runner = start_run(home)
         _until_it_holds_the_ledger(home, runner)
         time.sleep(chance.uniform(0.0, 0.6))
-        if running(runner):
+        if runner.poll() is None:
             count.kills += 1
-            os.kill(runner, signal.SIGKILL)
-            os.waitpid(runner, 0)
+            runner.kill()
+        finish(runner)
 
 
-def start(home: Path, *flags: str) -> int:
-    """Start ``dialer run`` in a process of its own. Returns its id."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child:
-        return child
-    code = 99
-    try:
-        os.chdir(home)
-        log = os.open(home / "runner.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        code = main(["run", "campaign.toml", "--quiet", *flags])
-    finally:
-        os._exit(code)
-
-
-def running(runner: int) -> bool:
-    """Whether it has not ended by itself; if it has, it is waited for."""
-    return os.waitpid(runner, os.WNOHANG) == (0, 0)
-
-
-def _until_it_holds_the_ledger(home: Path, runner: int) -> None:
+def _until_it_holds_the_ledger(home: Path, runner: Process) -> None:
     """Before that there is nothing worth killing."""
     lock = home / ".dialer" / "ledger.db.lock"
     for _ in range(4000):
-        if lock.exists() and lock.read_text().strip() == str(runner):
+        if lock.exists() and lock.read_text().strip() == str(runner.pid):
             return
         time.sleep(0.002)
-    os.kill(runner, signal.SIGKILL)
-    os.waitpid(runner, 0)
-    raise AssertionError(f"the runner did not start: {(home / 'runner.log').read_text()[-500:]}")
+    runner.kill()
+    raise AssertionError(f"the runner did not start: {finish(runner)[1][-500:]}")
 
 
 def _run_to_the_end(home: Path, patience_s: float = 400.0) -> None:
-    runner = start(home)
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(runner, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            assert code in {ExitCode.DONE, ExitCode.UNRESOLVED}, (code, (home / "runner.log").read_text()[-1000:])
-            return
-        time.sleep(0.05)
-    os.kill(runner, signal.SIGKILL)
-    os.waitpid(runner, 0)
-    raise AssertionError(f"no end: {(home / 'runner.log').read_text()[-1000:]}")
+    code, said = finish(start_run(home), patience_s)
+    assert code in {ExitCode.DONE, ExitCode.UNRESOLVED}, (code, said[-1000:])
 
 
 # --- the judgement ------------------------------------------------------------------------------------------------
