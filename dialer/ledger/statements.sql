@@ -483,7 +483,8 @@ SELECT contact.cells, lead.phone, lead.state, lead.disposition, lead.attempts, l
        last.duration_s, last.sentiment,
        CASE WHEN lead.submissions > 1 THEN (SELECT sum(cost) FROM attempt WHERE lead_id = lead.id) ELSE last.cost END,
        coalesce(nullif(lead.reason, ''), CASE lead.state WHEN 'dialing' THEN nullif(last.reason, '') END, nullif(last.code, ''))
-FROM (SELECT id FROM contact WHERE +campaign_id = :campaign ORDER BY file, row_number) AS nth
+FROM (SELECT id FROM contact WHERE +campaign_id = :campaign ORDER BY file, row_number
+      LIMIT -1) AS nth  -- without a limit SQLite drops the order of the list
 CROSS JOIN contact ON contact.id = nth.id
 CROSS JOIN lead ON lead.id = nth.id
 LEFT JOIN attempt AS last ON lead.submissions > 0 AND last.lead_id = lead.id AND last.state <> 'void'

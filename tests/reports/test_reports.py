@@ -400,3 +400,15 @@ def test_a_report_during_a_run_shows_what_is_committed_and_adds_up(tmp_path: Pat
     assert _summary(tmp_path / "during")["rows"]["contacts"] == 7
     assert _summary(tmp_path / "during")["contacts"]["by_state"]["cancelled"] == 0
     assert _summary(tmp_path / "after")["rows"]["contacts"] == 8
+
+
+def test_outcomes_stand_in_the_order_of_the_list_whatever_the_numbers_are(tmp_path: Path) -> None:
+    order = [index * 7 % 40 for index in range(40)]  # neither ascending nor descending
+    with opened(tmp_path) as ledger:
+        record = put(ledger)
+        enroll(ledger, record, [person(index, row) for row, index in enumerate(order, 2)])
+        later = [person(index, row) for row, index in enumerate([99, *order[:20], 98, *order[20:]], 2)]
+        enroll(ledger, record, later, digest="a longer list")
+        _report(ledger, tmp_path / "out")
+    found = [row["phone"] for row in _table(tmp_path / "out" / "outcomes.csv")]
+    assert found == [item.phone for item in later]
