@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from benchmarks.network import slots_busy
@@ -40,6 +42,35 @@ def test_where_the_minutes_requests_are_short_almost_all_of_them_place_calls(tmp
     house = house_of(tmp_path, 300, api={**PLENTY, "requests_per_minute": 60}, slots=100, requests_per_minute=60)
     assert house.run().exit_code is ExitCode.DONE
     assert house.sandbox.requests / 300 < 1.15
+
+
+class _Counting(httpx.AsyncBaseTransport):
+    """Counts the answers of the other side by their status."""
+
+    def __init__(self, other: httpx.AsyncBaseTransport) -> None:
+        self._other = other
+        self.answers: Counter[int] = Counter()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._other.handle_async_request(request)
+        self.answers[answer.status_code] += 1
+        return answer
+
+
+def test_the_plan_of_sixty_a_minute_keeps_twenty_slots_busy_and_is_never_overdrawn(tmp_path: Path) -> None:
+    seen: list[_Counting] = []
+
+    def counting(transport: httpx.ASGITransport) -> httpx.AsyncBaseTransport:
+        seen.append(_Counting(transport))
+        return seen[0]
+
+    house = house_of(tmp_path, 200, api={**PLENTY, "requests_per_minute": 60}, requests_per_minute=60)
+    house.wrap = counting
+    assert house.run().exit_code is ExitCode.DONE
+    assert slots_busy(house.exchange.calls.values(), 20) > 0.9, "0.87 where requests are spread evenly"
+    assert seen[0].answers[201] == 200
+    refused = house.rows("SELECT count(*) FROM attempt WHERE code = 'no_available_slots'")[0][0]
+    assert seen[0].answers[429] == refused, "no request came too soon"
 
 
 def test_where_the_days_requests_are_short_almost_all_of_them_place_calls(tmp_path: Path) -> None:
