@@ -21,6 +21,10 @@ SURE: Final = 1.2
 """Of a Poisson number with the mean m at least (sqrt(m) - 1.2) ** 2 come, in 99 of 100 cases."""
 CREATES_PER_PROBE: Final = 110.0
 """In the long run about so many calls are placed for each probe above a ceiling that stands still."""
+CREATES_TO_FIRST_PROBE: Final = 45.0
+"""And so many until the first one."""
+_FALLEN: Final = 0.9
+"""A ceiling that is found so much lower has moved; one or two calls less may be chance."""
 
 
 @dataclass(slots=True)
@@ -118,7 +122,7 @@ class Slots:
             self.trust = min(1.0, 1.02 * self.trust)
             return
         ended = unnoticed()
-        truly = live - ceil(ended + sqrt(ended))  # it takes more than chance to believe in a slot more
+        truly = live - ceil(ended + 2 * sqrt(ended))  # it takes more than chance to believe in a slot more
         if truly > self.learned:
             self.learned = truly
             self.probe.until = float("-inf")  # one more may fit
@@ -128,13 +132,17 @@ class Slots:
         """The API had no slot while ``live`` of our calls were up: hold all lines, longer each time."""
         if self.learned is not None and self.learned <= live < self.learned + expected:
             self.trust = max(0.3, 0.7 * self.trust)
-        self.learned = live if self.learned is None else min(live, self.learned)
+        before, self.learned = self.learned, live if self.learned is None else min(live, self.learned)
         self.accepted_in_row = 0
         if intended_at <= self._refused_at:
             return  # it was on its way already when its sibling was refused
         self._refused_at = now
+        if before is None:  # nothing says that it will move: a short list must not be spent on probes
+            self.probe.first_s = call_length_s * min(CREATES_TO_FIRST_PROBE / max(live, 1), 2.0)
+        elif live < _FALLEN * before:  # somebody took slots, and may give them back as quickly
+            self.probe.first_s, self.probe.failures = call_length_s / 4, 0
         most_s = call_length_s * max(4.0, CREATES_PER_PROBE / live) if live else min(30.0, 4 * call_length_s)
-        self.probe.fail(now, min(call_length_s / 4, most_s), max(2.0, most_s))
+        self.probe.fail(now, most_s=max(2.0, most_s))
         self.held_until = self.probe.until
 
     def shift(self, by_s: float) -> None:
