@@ -36,6 +36,8 @@ class Wish:
 
     late_s: float
     looks: float
+    short: bool = False
+    """Whether requests are what is short, so that fewer looks are to be had than would be worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def wish(needs: Needs) -> Wish:
         return Wish(late_s, most if most < LOOKS else IDLE_LOOKS)
     late_s = min(LATE_SHARE * needs.mean_s, LATE_MOST_S)
     looks = _worth_it(needs.spread_s / late_s)
-    return Wish(late_s, min(looks, _affordable_today(needs, looks), max(_affordable_this_minute(needs), SHORT_LOOKS)))
+    affordable = min(_affordable_today(needs, looks), max(_affordable_this_minute(needs), SHORT_LOOKS))
+    return Wish(late_s, min(looks, affordable), short=affordable < looks)
 
 
 def _worth_it(needed: float) -> float:

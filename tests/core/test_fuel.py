@@ -30,6 +30,7 @@ RICH = Needs(
 def test_with_requests_to_spare_an_end_is_noticed_within_a_few_hundredths_of_a_call() -> None:
     found = wish(RICH)
     assert found.looks == ONE_PAGE_S / found.late_s < LOOKS
+    assert not found.short
     assert 0.02 * RICH.mean_s < found.late_s < 0.05 * RICH.mean_s
 
 
@@ -49,9 +50,10 @@ def test_where_a_look_tells_less_more_of_them_are_worth_it_and_ends_are_noticed_
 @pytest.mark.parametrize("spread_s", [ONE_PAGE_S, 4 * ONE_PAGE_S, ALONE_S])
 @pytest.mark.parametrize("per_minute", [30, 35, 40])
 def test_where_the_minutes_requests_are_short_looks_take_what_creates_leave(spread_s: float, per_minute: int) -> None:
-    looks = wish(replace(RICH, spread_s=spread_s, per_minute=per_minute)).looks
-    held_s = RICH.mean_s + spread_s / looks
-    assert RICH.slots / held_s * (1 + looks) * 60 == pytest.approx(per_minute)
+    found = wish(replace(RICH, spread_s=spread_s, per_minute=per_minute))
+    held_s = RICH.mean_s + spread_s / found.looks
+    assert RICH.slots / held_s * (1 + found.looks) * 60 == pytest.approx(per_minute)
+    assert found.short
 
 
 def test_where_the_minutes_requests_fill_no_more_than_half_the_slots_almost_all_go_into_creates() -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from dialer.core import errors
-from dialer.core.fuel import LOOKS, Needs, Wish, wish
+from dialer.core.fuel import Needs, Wish, wish
 from dialer.core.halts import clocks_differ, disk_full, money_spent, only_blocked
 from dialer.core.lifecycle import SETTLED_LEADS, Lead, LeadState, check_lead_step
 from dialer.core.lines import HANG_UP_AGAIN_S
@@ -279,7 +279,7 @@ class Switchboard(Hearing):
 
     def _spares_requests(self, now: float) -> bool:
         """Whether requests may go into what a campaign can do without: none that people wait for a call with."""
-        return not self.backlog or self._wish(now).looks >= LOOKS
+        return not self.backlog or not self._wish(now).short
 
     def _wish(self, now: float) -> Wish:
         """What a look may cost now."""
