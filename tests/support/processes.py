@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager
+from functools import cache
 from multiprocessing import forkserver
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
@@ -26,8 +27,15 @@ DIALER: Final = (sys.executable, "-m", "dialer")
 _LOADED: Final = multiprocessing.get_context("forkserver")
 _LOADED.set_forkserver_preload(["tests.support.loaded"])
 _ROOT: Final = Path(__file__).parents[2]
-_STREAMS: Final = tempfile.TemporaryDirectory(prefix="streams-", ignore_cleanup_errors=True)
-"""What the processes say; nobody has to read it for them to go on."""
+
+
+@cache
+def _streams() -> tempfile.TemporaryDirectory[str]:
+    """Where the processes say what they say; nobody has to read it for them to go on.
+
+    Made by the process that starts others, and not by those: one that is killed takes nothing away.
+    """
+    return tempfile.TemporaryDirectory(prefix="streams-", ignore_cleanup_errors=True)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -45,7 +53,7 @@ class Process:
     def __init__(
         self, play: Callable[..., int], *arguments: object, home: Path | None = None, env: Mapping[str, str]
     ) -> None:
-        streams = Path(tempfile.mkdtemp(dir=_STREAMS.name))
+        streams = Path(tempfile.mkdtemp(dir=_streams().name))
         self._said, self._complained = streams / "out", streams / "err"
         self._said.touch()
         self._complained.touch()
