@@ -36,6 +36,8 @@ LONGEST_UNSEEN: Final = 2.0
 """No live call goes unseen for longer than so many mean lengths, however dear requests are."""
 REPLAN_S_PER_CALL: Final = 2e-4
 """Weighing all calls takes time that grows with their number: it is done the more seldom the more there are."""
+_NO_HAZARD: Final = 1e-100
+"""Ends a second: whoever may end no sooner has ended long ago. Smaller ones cannot be squared."""
 _NEARLY: Final = 0.02
 """So near to its price a request is not put off once more."""
 _FRESH: Final = 0.25
@@ -280,7 +282,7 @@ class Tracker:
         """
         rate = sum(outlook.hazard for outlook in sums)
         roots = sum(sqrt(outlook.hazard) for outlook in sums)
-        if rate <= 0.0:
+        if rate <= _NO_HAZARD:
             return inf
         self.spread_s = (roots / rate) ** 2 / 2.0
         affordable_s = self.spread_s / wish.looks

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,17 @@ def test_however_dear_requests_are_nobody_goes_unseen_for_ever() -> None:
     for live in (1, 3, 20, 300):
         tracker = tracker_of(live)
         assert due(tracker, NOW + 5, Wish(float("inf"), 1e-6)) < NOW + 5 + 2 * LONGEST_UNSEEN * tracker.mean_s
+
+
+@pytest.mark.parametrize("lengths", [Lengths(), learnt()], ids=["nothing known", "much known"])
+def test_a_call_that_nobody_looked_at_for_hours_is_looked_at_at_once(lengths: Lengths) -> None:
+    """Whatever the hours: the chance that it still lasts gets as small as numbers can be, and then is none."""
+    for minutes in range(1, 24 * 60, 3):
+        tracker = Tracker(lengths=copy.deepcopy(lengths))
+        tracker.add("c1", NOW - 60.0 * minutes, met_live=False)
+        for wish in WISHES:
+            assert tracker.wake_at(NOW, wish) <= NOW + 1.0
+        assert tracker.next_sweep(NOW + 1.0, IDLE) == Look("c1")
 
 
 def test_of_many_calls_alike_ends_are_noticed_as_late_as_was_wished_for() -> None:
