@@ -306,11 +306,12 @@ class Tracker:
         """How many of the live calls are expected to have ended by now, less those that are being looked at."""
         if self._unseen.hazard <= 0.0:
             return 0.0
-        return max(self._unseen.ended + self._unseen.hazard * max(now - self._planned_at, 0.0), 0.0)
+        ended = self._unseen.ended + self._unseen.hazard * max(now - self._planned_at, 0.0)
+        return min(max(ended, 0.0), len(self.calls))  # the plan may be old, and speak of calls that are gone
 
     def expected_at(self, count: float) -> float:
         """When so many will be expected to have ended, if nobody looks."""
-        if self._unseen.hazard <= 0.0:
+        if self._unseen.hazard <= 0.0 or count > len(self.calls):
             return inf
         return self._planned_at + (count - self._unseen.ended) / self._unseen.hazard
 

@@ -429,6 +429,17 @@ def test_how_many_have_ended_is_told_from_the_plan_as_well_less_those_that_are_b
     assert other.expected(NOW - 3580) == 0.0, "until it is planned anew on the clock that was set"
 
 
+def test_no_more_calls_are_expected_to_have_ended_than_there_are_however_old_the_plan() -> None:
+    tracker = tracker_of(10)
+    assert tracker.next_sweep(NOW + 1, THRIFTY) is None
+    assert tracker.expected(NOW + 3600) == 10
+    assert tracker.expected_at(10.5) == float("inf")
+    for index in range(10):
+        tracker.drop(f"c{index}", NOW + 30, ended=True, length_s=20.0)
+    assert tracker.expected(NOW + 3600) == 0.0, "nobody is on the line"
+    assert tracker.expected_at(1.0) == float("inf")
+
+
 def honest(tracker: Tracker, now: float) -> None:
     """wake_at says now exactly when there is something to ask now."""
     for wish in WISHES:
