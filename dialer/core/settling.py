@@ -82,6 +82,10 @@ class SettlingCalls:
         """Whether details of a call are still waited for."""
         return any(item.looks < AWAITED_LOOKS for item in self._thin.values())
 
+    def unpaid(self) -> int:
+        """Calls that connected and may still tell what they cost."""
+        return sum(item.call.cost is None for item in self._thin.values())
+
     def next_looks_at(self) -> list[float]:
         """When details are asked for again."""
         return [item.next_look_at(self._usual_s) for item in self._thin.values()]
