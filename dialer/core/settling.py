@@ -30,12 +30,18 @@ class Settling:
     attempt: Attempt
     call: Call
     ended_at: float
+    asked_at: float
+    """When it was looked at last; before the first look, when it ended."""
     looks: int = 0
     told_late: bool = False
 
     def next_look_at(self, usual_s: float) -> float:
-        """When its details are asked for again; not before they usually come by themselves, with a page."""
-        return self.ended_at + max(LOOKS_AFTER_S[self.looks], usual_s)
+        """When its details are asked for again; not before they usually come by themselves, with a page.
+
+        Looks that came later than planned, since requests were short, do not follow each other at once.
+        """
+        before_s = LOOKS_AFTER_S[self.looks - 1] if self.looks else 0.0
+        return max(self.asked_at + LOOKS_AFTER_S[self.looks] - before_s, self.ended_at + usual_s)
 
 
 class SettlingCalls:
@@ -52,7 +58,7 @@ class SettlingCalls:
 
     def add(self, attempt: Attempt, call: Call, now: float) -> None:
         """A call has ended; ``attempt`` holds its lead as it is from now on."""
-        item = self._calls[call.id] = self._of_lead[attempt.lead.id] = Settling(attempt, call, now)
+        item = self._calls[call.id] = self._of_lead[attempt.lead.id] = Settling(attempt, call, now, now)
         if is_thin(call) and (self._fruitless < ENOUGH or not self._thin):
             self._thin[call.id] = item
 
@@ -76,6 +82,10 @@ class SettlingCalls:
         """Whether details of a call are still waited for."""
         return any(item.looks < AWAITED_LOOKS for item in self._thin.values())
 
+    def unpaid(self) -> int:
+        """Calls that connected and may still tell what they cost."""
+        return sum(item.call.cost is None for item in self._thin.values())
+
     def next_looks_at(self) -> list[float]:
         """When details are asked for again."""
         return [item.next_look_at(self._usual_s) for item in self._thin.values()]
@@ -85,6 +95,7 @@ class SettlingCalls:
         for call_id, item in self._thin.items():
             if now >= item.next_look_at(self._usual_s):
                 item.looks += 1
+                item.asked_at = now
                 if item.looks >= len(LOOKS_AFTER_S):
                     del self._thin[call_id]
                     self._fruitless += 1
@@ -116,7 +127,7 @@ class SettlingCalls:
     def _came(self, call_id: str, after_s: float) -> None:
         if self._thin.pop(call_id, None) is not None:
             self._fruitless = 0
-            self._usual_s = max(_LONGER * after_s, _FADES * self._usual_s)
+            self._usual_s = min(max(_LONGER * after_s, _FADES * self._usual_s), LOOKS_AFTER_S[-1])
 
     @staticmethod
     def _moves(item: Settling, call: Call) -> LeadState | None:
@@ -131,6 +142,7 @@ class SettlingCalls:
         """This machine's clock was set."""
         for item in self._calls.values():
             item.ended_at += by_s
+            item.asked_at += by_s
 
     def drop_old(self, now: float) -> None:
         """Forget what nothing will be heard of any more."""

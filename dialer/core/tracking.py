@@ -36,6 +36,8 @@ LONGEST_UNSEEN: Final = 2.0
 """No live call goes unseen for longer than so many mean lengths, however dear requests are."""
 REPLAN_S_PER_CALL: Final = 2e-4
 """Weighing all calls takes time that grows with their number: it is done the more seldom the more there are."""
+_NO_HAZARD: Final = 1e-100
+"""Ends a second: whoever may end no sooner has ended long ago. Smaller ones cannot be squared."""
 _NEARLY: Final = 0.02
 """So near to its price a request is not put off once more."""
 _FRESH: Final = 0.25
@@ -280,7 +282,7 @@ class Tracker:
         """
         rate = sum(outlook.hazard for outlook in sums)
         roots = sum(sqrt(outlook.hazard) for outlook in sums)
-        if rate <= 0.0:
+        if rate <= _NO_HAZARD:
             return inf
         self.spread_s = (roots / rate) ** 2 / 2.0
         affordable_s = self.spread_s / wish.looks
@@ -304,11 +306,12 @@ class Tracker:
         """How many of the live calls are expected to have ended by now, less those that are being looked at."""
         if self._unseen.hazard <= 0.0:
             return 0.0
-        return max(self._unseen.ended + self._unseen.hazard * max(now - self._planned_at, 0.0), 0.0)
+        ended = self._unseen.ended + self._unseen.hazard * max(now - self._planned_at, 0.0)
+        return min(max(ended, 0.0), len(self.calls))  # the plan may be old, and speak of calls that are gone
 
     def expected_at(self, count: float) -> float:
         """When so many will be expected to have ended, if nobody looks."""
-        if self._unseen.hazard <= 0.0:
+        if self._unseen.hazard <= 0.0 or count > len(self.calls):
             return inf
         return self._planned_at + (count - self._unseen.ended) / self._unseen.hazard
 

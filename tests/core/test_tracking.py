@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,17 @@ def test_however_dear_requests_are_nobody_goes_unseen_for_ever() -> None:
     for live in (1, 3, 20, 300):
         tracker = tracker_of(live)
         assert due(tracker, NOW + 5, Wish(float("inf"), 1e-6)) < NOW + 5 + 2 * LONGEST_UNSEEN * tracker.mean_s
+
+
+@pytest.mark.parametrize("lengths", [Lengths(), learnt()], ids=["nothing known", "much known"])
+def test_a_call_that_nobody_looked_at_for_hours_is_looked_at_at_once(lengths: Lengths) -> None:
+    """Whatever the hours: the chance that it still lasts gets as small as numbers can be, and then is none."""
+    for minutes in range(1, 24 * 60, 3):
+        tracker = Tracker(lengths=copy.deepcopy(lengths))
+        tracker.add("c1", NOW - 60.0 * minutes, met_live=False)
+        for wish in WISHES:
+            assert tracker.wake_at(NOW, wish) <= NOW + 1.0
+        assert tracker.next_sweep(NOW + 1.0, IDLE) == Look("c1")
 
 
 def test_of_many_calls_alike_ends_are_noticed_as_late_as_was_wished_for() -> None:
@@ -415,6 +427,17 @@ def test_how_many_have_ended_is_told_from_the_plan_as_well_less_those_that_are_b
     due(other, NOW + 20, IDLE)
     other.shift(-3600.0)
     assert other.expected(NOW - 3580) == 0.0, "until it is planned anew on the clock that was set"
+
+
+def test_no_more_calls_are_expected_to_have_ended_than_there_are_however_old_the_plan() -> None:
+    tracker = tracker_of(10)
+    assert tracker.next_sweep(NOW + 1, THRIFTY) is None
+    assert tracker.expected(NOW + 3600) == 10
+    assert tracker.expected_at(10.5) == float("inf")
+    for index in range(10):
+        tracker.drop(f"c{index}", NOW + 30, ended=True, length_s=20.0)
+    assert tracker.expected(NOW + 3600) == 0.0, "nobody is on the line"
+    assert tracker.expected_at(1.0) == float("inf")
 
 
 def honest(tracker: Tracker, now: float) -> None:

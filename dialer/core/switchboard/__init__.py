@@ -129,8 +129,14 @@ class Switchboard(Hearing):
             and self.network.over(now)
             and not (self.network.failures and self.lines.unanswered())
             and self.breaker.room(now, self.lines.unanswered())
-            and self.purse.allows(len(self.lines) + len(self.doubts))
+            and self._affords_another()
         )
+
+    def _affords_another(self) -> bool:
+        """Whether one more call stays within the money, with those in flight: up, in doubt, or ended and not told."""
+        if self.rules.max_cost is None:
+            return True
+        return self.purse.allows(len(self.lines) + len(self.doubts) + self._settling.unpaid())
 
     # --- planning ---------------------------------------------------------------------------------------------------
 
@@ -279,7 +285,7 @@ class Switchboard(Hearing):
 
     def _spares_requests(self, now: float) -> bool:
         """Whether requests may go into what a campaign can do without: none that people wait for a call with."""
-        return not self.backlog or not self._wish(now).short
+        return not self.backlog or not self._wish(now).short or not self._affords_another()
 
     def _wish(self, now: float) -> Wish:
         """What a look may cost now."""
