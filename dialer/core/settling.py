@@ -83,8 +83,8 @@ class SettlingCalls:
         return any(item.looks < AWAITED_LOOKS for item in self._thin.values())
 
     def unpaid(self) -> int:
-        """Calls that connected and may still tell what they cost."""
-        return sum(item.call.cost is None for item in self._thin.values())
+        """Calls that connected and may still tell what they cost; after a few looks in vain they hold up nobody."""
+        return sum(item.call.cost is None and item.looks < AWAITED_LOOKS for item in self._thin.values())
 
     def next_looks_at(self) -> list[float]:
         """When details are asked for again."""

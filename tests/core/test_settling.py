@@ -33,6 +33,12 @@ def test_looks_that_had_to_wait_for_requests_do_not_follow_each_other_at_once(
     assert _looks(_ended(), range(requests_from_s, 1200)) == expected
 
 
+def test_a_call_that_does_not_tell_what_it_cost_is_money_in_flight_until_a_few_looks_were_in_vain() -> None:
+    settling = _ended()
+    counted = [(second, settling.unpaid()) for second in range(600) if settling.next_look(NOW + second) is not None]
+    assert counted == [(5, 1), (30, 1), (120, 0)]
+
+
 def test_a_clock_that_is_set_moves_looks_along() -> None:
     settling = _ended()
     assert _looks(settling, range(20)) == [5]
