@@ -75,7 +75,8 @@ class Slots:
     probe: Pause = field(default_factory=lambda: Pause(2.0, 600.0, "slots"))
     accepted_in_row: int = 0
     trust: float = 1.0
-    """How much is given on what is expected to have ended: less after each refusal of a create that counted on it."""
+    """How much is given on what is expected to have ended: less after each refusal at the ceiling, more after each call
+    that was up above it."""
     _refused_at: float = float("-inf")
 
     def ceiling(self) -> int:
