@@ -275,7 +275,8 @@ class Runner:
         self._woken.set()
 
     def hear(self, note: AnswerNote) -> None:
-        """What the headers of an answer said that came before this runner was there."""
+        """What the headers of an answer said that came before this runner was there: that request counts as well."""
+        self._gate.left(1)
         self._heard(note)
 
     def _heard(self, note: AnswerNote) -> None:

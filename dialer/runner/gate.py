@@ -6,12 +6,13 @@ from collections import deque
 from typing import Final
 
 import anyio
-from aiolimiter import AsyncLimiter
 
 MINUTE_S: Final = 60.0
 _MARGIN: Final = 1.01
 """Requests are spread a hundredth wider than allowed: the network may press them together again."""
 _WINDOW_S: Final = MINUTE_S * _MARGIN
+_RESIDUE: Final = 1e-6
+"""Of a request: what is missing by so little is there, whatever floats make of it."""
 EVENLY_FOR_S: Final = 600.0
 _SAVED_MOST: Final = 10
 _SAVED_SHARE: Final = 1 / 15
@@ -38,42 +39,48 @@ class Gate:
         """When each request of the last minute left."""
         self._evenly_for_s = EVENLY_FOR_S
         self._evenly_until = float("-inf")
-        self._let_at_once(self._most)
-
-    def _let_at_once(self, count: int) -> None:
-        self._at_once = count
-        self._limiter = AsyncLimiter(count, count * self.spacing_s)
+        self._at_once = self._most
+        self._full_at = float("-inf")
+        """When as many are saved up again as may be."""
 
     @property
     def look_again_s(self) -> float:
-        """How soon to ask again when nothing was :meth:`free`."""
-        return max(self.spacing_s / 8, 0.002)
+        """How soon to ask again when nothing was :meth:`free`: then one is."""
+        return max(self._next_at(1) - anyio.current_time(), 0.001)
 
     def free(self) -> int:
         """How many requests may leave right now."""
-        if self._at_once < self._most and anyio.current_time() >= self._evenly_until:
-            self._let_at_once(self._most)
-        count = min(self._at_once, self._per_minute - self._of_last_minute())
-        while count > 0 and not self._limiter.has_capacity(count):
-            count -= 1
-        return max(count, 0)
+        now = anyio.current_time()
+        if self._at_once < self._most and now >= self._evenly_until:
+            self._at_once = self._most
+        saved = self._at_once - max(self._full_at - now, 0.0) / self.spacing_s
+        return max(min(int(saved + _RESIDUE), self._per_minute - self._of_last_minute()), 0)
 
     async def take(self, count: int) -> None:
         """Count requests that leave now; waits only if they were not :meth:`free`."""
         if not count:
             return
+        await anyio.sleep_until(self._next_at(count))
+        self.left(count)
+
+    def left(self, count: int) -> None:
+        """So many requests have left: those taken, or before this gate was there."""
+        now = anyio.current_time()
+        self._full_at = max(self._full_at, now) + count * self.spacing_s
+        self._left_at.extend([now] * count)
+
+    def _next_at(self, count: int) -> float:
+        """When so many may leave together."""
+        saved_at = self._full_at - (self._at_once - count) * self.spacing_s
         too_many = self._of_last_minute() + count - self._per_minute
-        if too_many > 0:
-            await anyio.sleep_until(self._left_at[too_many - 1] + _WINDOW_S)
-        await self._limiter.acquire(count)
-        self._left_at.extend([anyio.current_time()] * count)
+        return saved_at if too_many <= 0 else max(saved_at, self._left_at[too_many - 1] + _WINDOW_S)
 
     def limited(self) -> None:
         """The other side refused a request for coming too soon: none is saved up for a while, longer each time."""
         if self._at_once > self._even:
             self._evenly_until = anyio.current_time() + self._evenly_for_s
             self._evenly_for_s *= 2
-            self._let_at_once(self._even)
+            self._at_once = self._even
 
     def _of_last_minute(self) -> int:
         over = anyio.current_time() - _WINDOW_S
