@@ -94,6 +94,11 @@ def _affordable_this_minute(needs: Needs) -> float:
     return (spare + sqrt(spare**2 + 4.0 * dear)) / 2.0
 
 
+def day_is_short(needs: Needs) -> bool:
+    """Whether today's requests end before the list does, and the slots known can use them up: more would be no help."""
+    return _affordable_today(needs, LOOKS) < LOOKS
+
+
 def _affordable_today(needs: Needs, looks: float) -> float:
     """At most ``looks`` a call: as many for which the day's requests reach to the list's end; else as few as use them
     up today.

@@ -93,9 +93,17 @@ class Slots:
         """How many calls must be expected to have ended for ``count`` of them to be certain."""
         return (SURE + sqrt(count)) ** 2 / self.trust
 
-    def room(self, now: float, occupied: int, unanswered: int, expected: float = 0.0) -> int:
+    def room(
+        self,
+        now: float,
+        occupied: int,
+        unanswered: int,
+        expected: float = 0.0,
+        may_probe: Callable[[], bool] = lambda: True,
+    ) -> int:
         """How many creates may leave now. ``occupied`` counts live, unanswered and freshly uncertain calls, and
-        ``expected`` those of the live ones that are expected to have ended unnoticed."""
+        ``expected`` those of the live ones that are expected to have ended unnoticed. Unless it ``may_probe``, none
+        goes above the ceiling to find out whether it has risen."""
         if now < self.held_until:
             return 0
         at_once = isqrt(self.accepted_in_row)
@@ -103,7 +111,7 @@ class Slots:
             at_once //= 2
         free = min(self.ceiling() + self.ended(expected), self.most) - occupied
         room = min(free, 1 + at_once - unanswered)
-        if room <= 0 and self._may_probe(now, occupied, unanswered):
+        if room <= 0 and self._may_probe(now, occupied, unanswered) and may_probe():
             return 1
         return max(room, 0)
 

@@ -243,7 +243,8 @@ class Tracker:
         """The curves, made anew when there is something to learn; and the mean length with them."""
         heard, made_at = self._curves_at
         news = self.lengths.heard - heard
-        if self._curves is None or news > heard / 20 or (now - made_at > self.mean_s / 4 and self.lengths.heard < 100):
+        rarely_s = self.mean_s / 4 if self.lengths.heard < 100 else self.mean_s  # that calls do not end is news as well
+        if self._curves is None or news > heard / 20 or now - made_at > rarely_s:
             live = [(call.seen_at - call.placed_at, call.connected) for call in self.calls.values() if call.met_live]
             self._curves = self.lengths.curves(live)
             self._curves_at = (self.lengths.heard, now)

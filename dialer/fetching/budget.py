@@ -97,7 +97,7 @@ class Budget:
             await anyio.sleep(min(opens_at - now, LONGEST_NAP_S))
             return False
         if not self._gate.free():
-            await anyio.sleep(min(self._gate.look_again_s, LONGEST_NAP_S))
+            await anyio.sleep(min(self._gate.next_in_s(), LONGEST_NAP_S))
             return False
         await self._gate.take(1)
         self._booked -= 1

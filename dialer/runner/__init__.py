@@ -275,7 +275,8 @@ class Runner:
         self._woken.set()
 
     def hear(self, note: AnswerNote) -> None:
-        """What the headers of an answer said that came before this runner was there."""
+        """What the headers of an answer said that came before this runner was there: that request counts as well."""
+        self._gate.left(1)
         self._heard(note)
 
     def _heard(self, note: AnswerNote) -> None:
@@ -294,7 +295,7 @@ class Runner:
         now = self._clock.wall()
         if self._inbox or (self._again and self.board.backlog):
             return
-        nap_s = self._gate.look_again_s
+        nap_s = self._gate.next_in_s()
         if self._gate.free():
             nap_s = min(max(self._wake_at(now) - now, 0.001), LONGEST_NAP_S)
         with anyio.move_on_after(nap_s):

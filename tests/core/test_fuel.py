@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.core.fuel import FEWEST_LOOKS, LATE_IDLE_MOST_S, LOOKS, SHORT_LOOKS, Needs, wish
+from dialer.core.fuel import FEWEST_LOOKS, LATE_IDLE_MOST_S, LOOKS, SHORT_LOOKS, Needs, day_is_short, wish
 
 ONE_PAGE_S = 1.0
 """Twenty calls of 40 s, all on one page: half the time between two ends."""
@@ -65,8 +65,9 @@ def test_where_the_list_is_longer_than_the_days_requests_looks_take_as_few_as_th
     assert wish(short).looks == FEWEST_LOOKS
     tight = wish(replace(short, day_s=21_000)).looks
     assert FEWEST_LOOKS < tight < wish(RICH).looks
-    in_an_hour = wish(replace(short, day_s=3600))
-    assert in_an_hour == wish(RICH), "the slots cannot use them up: they are what is short"
+    in_an_hour = replace(short, day_s=3600)
+    assert wish(in_an_hour) == wish(RICH), "the slots cannot use them up: they are what is short"
+    assert [day_is_short(needs) for needs in (RICH, short, in_an_hour)] == [False, True, False]
 
 
 def test_where_the_days_requests_reach_to_the_end_of_the_list_with_fewer_looks_just_so_many_are_saved() -> None:

@@ -99,6 +99,8 @@ def test_a_call_that_ends_is_a_reason_to_try_at_once_below_the_ceiling_but_not_a
     assert slots.room(NOW, 2, 0) == 1
     assert slots.room(NOW, 3, 0) == 0
     assert slots.room(slots.probe.until, 3, 0) == 1
+    assert slots.room(slots.probe.until, 3, 0, may_probe=lambda: False) == 0, "where a refusal is too dear"
+    assert slots.room(slots.probe.until, 2, 0, may_probe=lambda: False) == 1, "below the ceiling it is none"
 
 
 def test_a_probe_goes_alone_and_each_accepted_one_makes_room_for_one_more() -> None:

@@ -503,3 +503,23 @@ def test_whoever_is_woken_finds_a_question_to_ask_and_nobody_sleeps_over_one(ste
     for index, (step, pick) in enumerate(steps):
         shift.step(step, pick, index)
         honest(shift.tracker, shift.now)
+
+
+def _requests_for_calls_that_never_end(tracker: Tracker, until: float) -> int:
+    now, count = until - 3400.0, 0
+    while (now := due(tracker, now, IDLE)) < until:
+        order = tracker.next_sweep(now, IDLE)
+        count += order is not None
+        if isinstance(order, LookAtPage):
+            show(tracker, page(newest(tracker), number=order.page), now)
+        elif isinstance(order, Look):
+            tracker.seen(order.call_id, now)
+        now += 0.01
+    return count
+
+
+def test_calls_that_do_not_end_are_news_and_are_looked_at_ever_more_seldom() -> None:
+    tracker = tracker_of(14)
+    first_hour = _requests_for_calls_that_never_end(tracker, NOW + 3600.0)
+    second_hour = _requests_for_calls_that_never_end(tracker, NOW + 7200.0)
+    assert second_hour < 0.75 * first_hour < 150

@@ -20,7 +20,7 @@ async def _greedy(gate: Gate, seconds: float, rest_s: float = 0.0) -> list[float
         count = gate.free()
         await gate.take(count)
         left += [anyio.current_time()] * count
-        await anyio.sleep(0.0 if count else gate.look_again_s)
+        await anyio.sleep(0.0 if count else gate.next_in_s())
     return left
 
 
@@ -63,17 +63,50 @@ def _evenly(left: list[float]) -> bool:
     return len(left) > 1 and all(later - earlier >= 1.0 for earlier, later in pairwise(left))
 
 
-def test_after_a_request_that_came_too_soon_they_are_spread_evenly_for_a_while() -> None:
-    async def main() -> tuple[list[float], list[float], list[float]]:
-        gate = Gate(60)
-        gate.limited()
-        at_first = await _greedy(gate, 100.0, 30.0)
-        then = await _greedy(gate, 10.0, EVENLY_FOR_S)
-        gate.limited()
-        return at_first, then, await _greedy(gate, 10.0, 1.5 * EVENLY_FOR_S)
+def test_after_requests_that_came_too_soon_ever_fewer_are_saved_up_for_a_while() -> None:
+    async def main() -> tuple[list[int], list[float], int]:
+        gate, saved = Gate(60), []
+        for _ in range(3):
+            await anyio.sleep(10.0)
+            saved.append(gate.free())
+            gate.limited()
+        evenly = await _greedy(gate, 100.0, 30.0)
+        await anyio.sleep(2 * EVENLY_FOR_S)
+        return saved, evenly, gate.free()
 
-    at_first, then, again = run_virtually(main)
-    assert (_evenly(at_first), _evenly(then), _evenly(again)) == (True, False, True)
+    saved, evenly, later = run_virtually(main)
+    assert saved == [4, 2, 1]
+    assert _evenly(evenly)
+    assert len(evenly) == 100, "and none is lost: it leaves to the moment"
+    assert later == 4
+
+
+def test_when_the_next_one_is_free_is_told_to_the_moment() -> None:
+    async def main() -> list[tuple[float, int]]:
+        gate, found = Gate(60), []
+        for _ in range(130):
+            while not gate.free():
+                wait_s = gate.next_in_s()
+                await anyio.sleep(wait_s - 2e-4)
+                assert not gate.free()
+                await anyio.sleep(2e-4)
+                found.append((wait_s, gate.free()))
+            await gate.take(gate.free())
+        return found
+
+    found = run_virtually(main)
+    assert len(found) > 100
+    assert all(wait_s > 0.0 and free >= 1 for wait_s, free in found)
+    assert max(wait_s for wait_s, _ in found) > 3.0, "the minute was full, and nobody asked before it had passed"
+
+
+def test_a_request_that_left_before_the_gate_was_there_is_one_of_the_minute() -> None:
+    async def main() -> list[float]:
+        gate = Gate(60)
+        gate.left(1)
+        return await _greedy(gate, 60.0)
+
+    assert len(run_virtually(main)) <= 59
 
 
 def test_what_is_in_no_hurry_saves_nothing_up() -> None:

@@ -9,10 +9,11 @@ else happens to a number while an attempt at it is open.**
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from dialer.core import errors
-from dialer.core.fuel import Needs, Wish, wish
+from dialer.core.fuel import Needs, Wish, day_is_short, wish
 from dialer.core.halts import clocks_differ, disk_full, money_spent, only_blocked
 from dialer.core.lifecycle import SETTLED_LEADS, Lead, LeadState, check_lead_step
 from dialer.core.lines import HANG_UP_AGAIN_S
@@ -99,8 +100,12 @@ class Switchboard(Hearing):
         """How many due leads could be dialed right now, if there are tickets for them."""
         if not self._dialing(now) or self.agents.pick(now) is None:
             return 0
-        expected = self.tracker.expected(now)
-        return min(self.slots.room(now, self.occupied(now), self.lines.awaited(now), expected), BATCH)
+        expected, awaited = self.tracker.expected(now), self.lines.awaited(now)
+        return min(self.slots.room(now, self.occupied(now), awaited, expected, partial(self._may_probe, now)), BATCH)
+
+    def _may_probe(self, now: float) -> bool:
+        """A refusal takes a call away where the day's requests are what is short."""
+        return not day_is_short(self._needs(now))
 
     def offer(self, leads: list[Lead]) -> None:
         """Due leads from the ledger, the most urgent first; those not dialed in the next plan stay where they are."""
@@ -289,17 +294,18 @@ class Switchboard(Hearing):
 
     def _wish(self, now: float) -> Wish:
         """What a look may cost now."""
-        return wish(
-            Needs(
-                mean_s=self.tracker.mean_s,
-                slots=self.slots.ceiling(),
-                spread_s=self.tracker.spread_s,
-                waiting=self.backlog and not self.stopping,
-                per_minute=self.rules.requests_per_minute,
-                left_today=self.requests.left() - self._kept_for_looks(),
-                wanted=self.due_left(),
-                day_s=self._day_left_s(now),
-            )
+        return wish(self._needs(now))
+
+    def _needs(self, now: float) -> Needs:
+        return Needs(
+            mean_s=self.tracker.mean_s,
+            slots=self.slots.ceiling(),
+            spread_s=self.tracker.spread_s,
+            waiting=self.backlog and not self.stopping,
+            per_minute=self.rules.requests_per_minute,
+            left_today=self.requests.left() - self._kept_for_looks(),
+            wanted=self.due_left(),
+            day_s=self._day_left_s(now),
         )
 
     def _day_left_s(self, now: float) -> float:
