@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Final
 
-LATE_SHARE: Final = 0.042
+LATE_SHARE: Final = 0.040
 """While people wait for slots: how late an end may be noticed on average, as a share of a call's length."""
+_LATER: Final = 0.06
+"""With more than twenty slots later by this power of their number, up to a hundred: then some are filled unseen."""
 LATE_MOST_S: Final = 2.2
 LATE_IDLE_SHARE: Final = 0.2
 """The same while slots are free; sooner where hundreds of calls share the cost of a look."""
@@ -66,10 +68,10 @@ class Needs:
 def wish(needs: Needs) -> Wish:
     """What a look may cost now, and what it is for."""
     if not needs.waiting:
-        late_s = min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S) * min(1.0, (100.0 / max(needs.slots, 1)) ** 0.4)
+        late_s = min(LATE_IDLE_SHARE * needs.mean_s, LATE_IDLE_MOST_S) * min(1.0, (100.0 / max(needs.slots, 1)) ** 0.5)
         most = _affordable_today(needs, LOOKS)
         return Wish(late_s, most if most < LOOKS else IDLE_LOOKS)
-    late_s = min(LATE_SHARE * needs.mean_s, LATE_MOST_S)
+    late_s = min(LATE_SHARE * needs.mean_s * min(max(needs.slots / 20.0, 1.0), 5.0) ** _LATER, LATE_MOST_S)
     looks = _worth_it(needs.spread_s / late_s)
     affordable = min(_affordable_today(needs, looks), max(_affordable_this_minute(needs), SHORT_LOOKS))
     return Wish(late_s, min(looks, affordable), short=affordable < looks)
