@@ -75,16 +75,24 @@ class Curve:
 
     @classmethod
     def of(cls, ends: list[float], live: Ages) -> Curve:
-        """From ends counted in each bin, and live calls by their ages."""
+        """From ends counted in each bin, and live calls by their ages.
+
+        Where nobody was that old yet, ends are believed to be as likely as on average. Until enough of them are known
+        they are not believed to be rarer than calls of that age would have them: many calls that are all young, with
+        hardly an end among them, are no sign of endless ones.
+        """
         at_risk, times_s = 0.0, list(live.times_s)
         for index in range(_BINS - 1, -1, -1):
             times_s[index] += (_EDGES[index + 1] - _EDGES[index]) * (at_risk + ends[index] / 2)
             at_risk += ends[index] + live.counts[index]
         mean_s = (sum(times_s) + _PRIOR_CALLS * PRIOR_LENGTH_S) / (sum(ends) + _PRIOR_CALLS)
+        believed_s = [min(mean_s, max(edge, PRIOR_LENGTH_S)) for edge in _EDGES[1:]]
         if sum(ends) >= ENOUGH:
             mean_s = sum(times_s) / sum(ends)
+            believed_s = [mean_s] * _BINS
         hazards = tuple(
-            (count + _PRIOR_ENDS) / (time_s + _PRIOR_ENDS * mean_s) for count, time_s in zip(ends, times_s, strict=True)
+            (count + _PRIOR_ENDS) / (time_s + _PRIOR_ENDS * believed)
+            for count, time_s, believed in zip(ends, times_s, believed_s, strict=True)
         )
         return cls.from_hazards(hazards, mean_s)
 

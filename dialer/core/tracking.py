@@ -40,6 +40,8 @@ _NO_HAZARD: Final = 1e-100
 """Ends a second: whoever may end no sooner has ended long ago. Smaller ones cannot be squared."""
 _NEARLY: Final = 0.02
 """So near to its price a request is not put off once more."""
+_GROWN: Final = 1.25
+"""Nor is a plan worth much that was made when so many times fewer calls were up."""
 _FRESH: Final = 0.25
 """A plan is made anew when so much of the time to its first look has passed: calls have come since."""
 
@@ -106,6 +108,7 @@ class Tracker:
     """What was to be expected of all planned calls at the time of the plan, less those that were asked for since."""
     _planned_for: Wish | None = None
     _planned_at: float = -inf
+    _planned_calls: int = 0
     _replan_at: float = -inf
     _stale: bool = True
     """Whether there are calls that the plan does not speak of: what was asked for since."""
@@ -216,9 +219,10 @@ class Tracker:
 
     def _plan(self, now: float, wish: Wish) -> None:
         """Weigh all calls, if that is due: which request tells most, and when each is worth its price."""
-        if now < self._replan_at and not self._wish_changed(now, wish):
+        if now < self._replan_at and not self._out_of_date(now, wish):
             return
         self._planned_at, self._planned_for, self._stale = now, wish, False
+        self._planned_calls = len(self.calls)
         curves = self._learnt(now)
         groups = self._grouped(now)
         sums = [_sum(_outlook(self.calls[call_id], curves, now) for call_id in group.calls) for group in groups]
@@ -231,13 +235,16 @@ class Tracker:
         self._groups = groups
         soonest = groups[-1].due_at if groups else inf
         least_s = max(LEAST_S / 4, REPLAN_S_PER_CALL * len(self.calls))
-        self._replan_at = now + max(least_s, min(_FRESH * (soonest - now), self.mean_s / 8))
+        most_s = min(self.mean_s / 8, wish.late_s)  # hazards change with ages: what is far off may come sooner
+        self._replan_at = now + max(least_s, min(_FRESH * (soonest - now), most_s))
 
-    def _wish_changed(self, now: float, wish: Wish) -> bool:
+    def _out_of_date(self, now: float, wish: Wish) -> bool:
+        """Whether more is wished for than when it was planned, or less, or many more calls are up."""
         before = self._planned_for
         if before is None or now < self._planned_at + REPLAN_S_PER_CALL * len(self.calls):
             return False
-        return _differ(before.looks, wish.looks) or _differ(before.late_s, wish.late_s)
+        grown = len(self.calls) > _GROWN * self._planned_calls
+        return grown or _differ(before.looks, wish.looks) or _differ(before.late_s, wish.late_s)
 
     def _learnt(self, now: float) -> tuple[Curve, Curve]:
         """The curves, made anew when there is something to learn; and the mean length with them."""

@@ -523,3 +523,28 @@ def test_calls_that_do_not_end_are_news_and_are_looked_at_ever_more_seldom() -> 
     first_hour = _requests_for_calls_that_never_end(tracker, NOW + 3600.0)
     second_hour = _requests_for_calls_that_never_end(tracker, NOW + 7200.0)
     assert second_hour < 0.75 * first_hour < 150
+
+
+def test_many_talks_none_of_which_has_ended_yet_are_not_taken_for_endless_ones() -> None:
+    lengths = Lengths()
+    for index in range(130):
+        lengths.learn("busy", 2.0 + index / 40)
+    lengths.learn("voicemail", 12.0)
+    tracker = Tracker(lengths=lengths)
+    for index in range(900):
+        tracker.add(f"c{index}", NOW + index / 900)
+    for age_s in (8.0, 12.5, 16.9):
+        for index in range(900):
+            tracker.seen(f"c{index}", NOW + age_s, "in_progress")
+    assert tracker.next_sweep(NOW + 17.0, BINDING) is None
+    assert tracker.expected_at(1.0) - NOW < 19.0
+    assert due(tracker, NOW + 17.0, BINDING) - NOW < 24.0
+
+
+def test_a_plan_made_for_a_few_calls_is_none_for_the_many_that_came_since() -> None:
+    tracker = tracker_of(4)
+    tracker.next_sweep(NOW + 0.5, BINDING)
+    for index in range(4, 200):
+        tracker.add(f"c{index}", NOW + 0.5)
+    tracker.next_sweep(NOW + 0.6, BINDING)
+    assert tracker.expected_at(10.0) < NOW + 6.0, "as of two hundred calls, not of four"
