@@ -20,7 +20,7 @@ LATE_IDLE_SHARE: Final = 0.2
 LATE_IDLE_MOST_S: Final = 7.5
 LOOKS: Final = 0.8
 """So many looks a call are always worth it while people wait for slots."""
-_DEARER: Final = 0.62
+_DEARER: Final = 0.66
 """Where a look tells little and more would be needed, so much of the excess (as its power) is still worth it."""
 FEWEST_LOOKS: Final = 0.06
 """Looks a call where requests are all that is short: a page shows a dozen ends or more."""
