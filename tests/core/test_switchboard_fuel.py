@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from dialer.core.campaign import Rules
+from dialer.core.errors import NO_SLOTS, NoAnswer, TryLater
 from dialer.core.lifecycle import Lead, LeadState
-from dialer.core.messages import Accepted, CallSeen, Look, Place, Restored
+from dialer.core.messages import Accepted, CallSeen, Look, NotAccepted, Place, Restored
 from dialer.core.settling import LOOKS_AFTER_S
 from dialer.core.switchboard import Switchboard
 from dialer.core.wire import Call
 
 NOW = 1_790_000_000.0
 LEAD = Lead(1, "+12125560011", LeadState.QUEUED, NOW)
+OTHER = Lead(2, "+12125560012", LeadState.QUEUED, NOW)
 MANY_ON_ONE_PAGE_S = 0.2
 """A hundred calls of 40 s on one page: half the time between two ends."""
 
@@ -58,3 +60,16 @@ def test_what_a_call_has_cost_that_has_not_told_yet_is_not_spent_again(per_minut
     assert board.plan(asked_at, 5) == [Look("c1")]
     board.absorb(CallSeen(call("completed", cost=0.05, duration=40), asked_at), asked_at)
     assert board.wanted(asked_at)
+
+
+def test_a_call_in_doubt_may_hold_one_of_the_slots_that_are_taken() -> None:
+    rules = Rules("spring", (("agent_a", 1.0),), max_concurrent=8)
+    board = Switchboard(rules, Restored(counts={LeadState.QUEUED: 2}), NOW)
+    board.backlog = True
+    for lead, error in ((LEAD, NoAnswer("no answer")), (OTHER, TryLater("no slot", code=NO_SLOTS))):
+        board.offer([lead])
+        (order,) = board.plan(NOW, 5)
+        assert isinstance(order, Place)
+        board.absorb(NotAccepted(order.attempt, error), NOW + 1)
+        board.take_changes()
+    assert board.slots.learned == 1

@@ -168,8 +168,8 @@ class Hearing(Board):
     def _hold(self, attempt: Attempt, error: errors.TryLater, now: float) -> None:
         if error.code == errors.NO_SLOTS:
             self.tally.refused_for_slots += 1
-            live, expected = self.lines.live(), self.tracker.expected(now)
-            self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s, expected)
+            live = self.lines.live() + self.doubts.occupying(now)  # who is in doubt may well be on the line
+            self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s, self.tracker.expected(now))
         elif error.code == errors.AGENT_NOT_READY:
             self.agents.not_ready(attempt.agent_id, now)
         else:
