@@ -7,6 +7,7 @@ import pytest
 from dialer.core.campaign import Rules
 from dialer.core.errors import NO_SLOTS, NoAnswer, TryLater
 from dialer.core.lifecycle import Lead, LeadState
+from dialer.core.lines import SOON_S
 from dialer.core.messages import Accepted, CallSeen, Look, NotAccepted, Place, Restored
 from dialer.core.settling import LOOKS_AFTER_S
 from dialer.core.switchboard import Switchboard
@@ -72,4 +73,18 @@ def test_a_call_in_doubt_may_hold_one_of_the_slots_that_are_taken() -> None:
         assert isinstance(order, Place)
         board.absorb(NotAccepted(order.attempt, error), NOW + 1)
         board.take_changes()
+    assert board.slots.learned == 1
+
+
+def test_a_create_whose_answer_is_overdue_may_hold_one_of_the_slots_that_are_taken() -> None:
+    rules = Rules("spring", (("agent_a", 1.0),), max_concurrent=8)
+    board = Switchboard(rules, Restored(counts={LeadState.QUEUED: 2}), NOW)
+    board.backlog = True
+    board.offer([LEAD])
+    board.plan(NOW, 5)
+    later = NOW + SOON_S + 1
+    board.offer([OTHER])
+    (order,) = board.plan(later, 5)
+    assert isinstance(order, Place)
+    board.absorb(NotAccepted(order.attempt, TryLater("no slot", code=NO_SLOTS)), later)
     assert board.slots.learned == 1

@@ -168,12 +168,16 @@ class Hearing(Board):
     def _hold(self, attempt: Attempt, error: errors.TryLater, now: float) -> None:
         if error.code == errors.NO_SLOTS:
             self.tally.refused_for_slots += 1
-            live = self.lines.live() + self.doubts.occupying(now)  # who is in doubt may well be on the line
-            self.slots.refused(now, attempt.intended_at, live, self.tracker.mean_s, self.tracker.expected(now))
+            self.slots.refused(now, attempt.intended_at, self._up(now), self.tracker.mean_s, self.tracker.expected(now))
         elif error.code == errors.AGENT_NOT_READY:
             self.agents.not_ready(attempt.agent_id, now)
         else:
             self.requests.limited(now, error.retry_after_s)
+
+    def _up(self, now: float) -> int:
+        """Calls that may be up: whoever is in doubt, or whose answer is overdue, may well be on the line."""
+        overdue = self.lines.unanswered() - self.lines.awaited(now)
+        return self.lines.live() + overdue + self.doubts.occupying(now)
 
     def _looked(self, fact: CallSeen, now: float) -> None:
         self.requests.hush.failures = 0  # but never its end: a silence that was asked for is kept
