@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
+
 from dialer.client import CallsClient
 from dialer.client.headers import AnswerNote
 from dialer.core.campaign import Campaign, read_campaign
@@ -18,6 +20,8 @@ from dialer.ledger.sqlite import SqliteLedger
 
 PROBE: Final = "probe"
 """The topic under which a ledger keeps what `dialer doctor --probe` measured."""
+DROPPED_TRIES: Final = 3
+DROPPED_AGAIN_S: Final = 0.5
 ASKED_FOR: Final = 3
 """So many of our own latest calls are asked for before an account is taken for another one."""
 
@@ -72,23 +76,34 @@ class Hearing:
 
 
 async def first_question(client: CallsClient, campaign: Campaign) -> CallPage | None:
-    """One cheap question before anything is intended: is the address right, and does the key open it?"""
-    try:
-        return await client.list_calls()
-    except MendCampaign as error:
-        if error.http_status in {401, 402, 403}:
-            raise UserError(f"the API does not accept the key ({error}); check SMARTALEX_API_KEY") from None
-        raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
-    except NotSent as error:
-        raise UserError(f"cannot reach {campaign.api.base_url}: {error}; check api.base_url and the network") from None
-    except TryLater:
-        return None  # it lives, and the runner knows how to wait
-    except NoAnswer as error:
-        if error.http_status is None:
-            raise UserError(f"{campaign.api.base_url} does not answer ({error}); try again later") from None
-        return None
-    except ApiError as error:
-        raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
+    """One cheap question before anything is intended: is the address right, and does the key open it?
+
+    A connection that was dropped is no reason to end a run that somebody started, maybe at night and by itself: it is
+    asked twice more, as long as that takes no longer than one request may.
+    """
+    again_until = anyio.current_time() + campaign.api.timeout - DROPPED_AGAIN_S
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return await client.list_calls()
+        except MendCampaign as error:
+            if error.http_status in {401, 402, 403}:
+                raise UserError(f"the API does not accept the key ({error}); check SMARTALEX_API_KEY") from None
+            raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
+        except NotSent as error:
+            unreachable = f"cannot reach {campaign.api.base_url}: {error}; check api.base_url and the network"
+            raise UserError(unreachable) from None
+        except TryLater:
+            return None  # it lives, and the runner knows how to wait
+        except NoAnswer as error:
+            if error.http_status is not None:
+                return None
+            if tries == DROPPED_TRIES or anyio.current_time() >= again_until:
+                raise UserError(f"{campaign.api.base_url} does not answer ({error}); try again later") from None
+        except ApiError as error:
+            raise UserError(f"{campaign.api.base_url}: {error}; check api.base_url") from None
+        await anyio.sleep(DROPPED_AGAIN_S)
 
 
 async def check_account(
