@@ -21,6 +21,7 @@ from dialer.ledger.sqlite import SqliteLedger
 PROBE: Final = "probe"
 """The topic under which a ledger keeps what `dialer doctor --probe` measured."""
 DROPPED_TRIES: Final = 3
+"""So often the first question is asked while its connections are dropped."""
 DROPPED_AGAIN_S: Final = 0.5
 ASKED_FOR: Final = 3
 """So many of our own latest calls are asked for before an account is taken for another one."""
